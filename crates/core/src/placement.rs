@@ -1,0 +1,192 @@
+//! Where a tenant's data is, and how it is kept apart from the others'.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Alias;
+
+/// How a tenant's data is kept apart from the others'. Chosen for each tenant, and data like any other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Isolation {
+    /// A database of its own: a SQLite file, or a PostgreSQL database.
+    Database,
+    /// A PostgreSQL schema of its own.
+    Schema,
+    /// Rows of shared PostgreSQL tables, under row-level security.
+    Row,
+}
+
+/// Raised when a text names no isolation.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not an isolation: database, schema or row")]
+pub struct IsolationError(String);
+
+/// The name that the server made for a tenant's file, database or schema. No user's word is ever part of it.
+///
+/// It is `t` and 25 lower-case letters and digits: short enough for PostgreSQL's 63 bytes with room to spare, and
+/// the same in file systems that fold case.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct OpaqueName(Box<str>);
+
+/// Raised when a text is not a name that the server made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a name that this server makes")]
+pub struct OpaqueNameError(String);
+
+/// Where a tenant's data is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Placement {
+    /// Made by this instance, under an opaque name, on a server (`--server ALIAS`).
+    Made {
+        /// The server that holds it.
+        server: Alias,
+        /// How it is kept apart there.
+        isolation: Isolation,
+        /// Its name there.
+        name: OpaqueName,
+    },
+    /// A configured database that this tenant claims as a whole (`--database ALIAS`). It is never removed by a purge.
+    Claimed {
+        /// The database.
+        database: Alias,
+    },
+}
+
+impl Isolation {
+    /// Every isolation, the strongest first.
+    pub const ALL: [Self; 3] = [Self::Database, Self::Schema, Self::Row];
+
+    /// The isolation's name, as it stands in the directory and on the command line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Database => "database",
+            Self::Schema => "schema",
+            Self::Row => "row",
+        }
+    }
+}
+
+impl FromStr for Isolation {
+    type Err = IsolationError;
+
+    fn from_str(text: &str) -> Result<Self, IsolationError> {
+        Self::ALL
+            .into_iter()
+            .find(|isolation| isolation.as_str() == text)
+            .ok_or_else(|| IsolationError(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Isolation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl OpaqueName {
+    /// The length of a name in bytes.
+    pub const LENGTH: usize = 26;
+    const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+    /// The name that stands for 128 random bits.
+    ///
+    /// The caller brings the randomness, since this crate does no I/O.
+    #[must_use]
+    pub fn from_random(bits: u128) -> Self {
+        let digits = (0..Self::LENGTH - 1).rev().map(|place| {
+            let digit = (bits >> (place * 5)) & 31;
+            char::from(Self::DIGITS[digit as usize])
+        });
+        Self(std::iter::once('t').chain(digits).collect::<String>().into())
+    }
+
+    /// The name as text: safe as a file's name and as a SQL identifier.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for OpaqueName {
+    type Err = OpaqueNameError;
+
+    fn from_str(text: &str) -> Result<Self, OpaqueNameError> {
+        let valid = text.len() == Self::LENGTH
+            && text.starts_with('t')
+            && text.bytes().skip(1).all(|byte| Self::DIGITS.contains(&byte));
+        if valid { Ok(Self(text.into())) } else { Err(OpaqueNameError(text.chars().take(60).collect())) }
+    }
+}
+
+impl fmt::Display for OpaqueName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for OpaqueName {
+    type Error = OpaqueNameError;
+
+    fn try_from(text: String) -> Result<Self, OpaqueNameError> {
+        text.parse()
+    }
+}
+
+impl From<OpaqueName> for String {
+    fn from(name: OpaqueName) -> Self {
+        name.0.into()
+    }
+}
+
+impl Placement {
+    /// The alias in `DB_<ALIAS>` that this placement depends on.
+    #[must_use]
+    pub fn alias(&self) -> &Alias {
+        match self {
+            Self::Made { server, .. } => server,
+            Self::Claimed { database } => database,
+        }
+    }
+
+    /// How the data is kept apart.
+    #[must_use]
+    pub fn isolation(&self) -> Isolation {
+        match self {
+            Self::Made { isolation, .. } => *isolation,
+            Self::Claimed { .. } => Isolation::Database,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_opaque_name_reads_back_and_nothing_else_passes() {
+        for bits in [0, 1, u128::MAX, 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef] {
+            let name = OpaqueName::from_random(bits);
+            assert_eq!(name.as_str().parse(), Ok(name));
+        }
+        for text in [
+            "",
+            "t",
+            "../../etc/passwd0000000000",
+            "T0000000000000000000000000",
+            "t000000000000000000000000u",
+        ] {
+            assert!(text.parse::<OpaqueName>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn different_random_bits_make_different_names() {
+        assert_ne!(OpaqueName::from_random(1), OpaqueName::from_random(2));
+    }
+}

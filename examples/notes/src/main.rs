@@ -1,0 +1,2 @@
+//! The ready server.
+fn main() {}
