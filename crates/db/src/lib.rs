@@ -2,6 +2,7 @@
 
 #[cfg(feature = "axum")]
 mod extract;
+pub mod migrate;
 pub mod model;
 mod sqlite;
 mod tenant_db;
