@@ -3,6 +3,7 @@
 pub mod directory;
 #[cfg(feature = "axum")]
 mod extract;
+pub mod migrate;
 pub mod model;
 mod sqlite;
 mod tenant_db;

@@ -1,0 +1,169 @@
+//! Recognises the tables that Django made, so that they are taken over as they are.
+
+use std::collections::BTreeSet;
+
+use rusqlite::Connection;
+
+use super::operation::Operation;
+use super::render::column_type;
+use super::table::{Column, Table};
+
+/// Raised when a database has some of Django's tables, but not all of them as Django 4.1 makes them.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unrecognised {
+    /// A table is missing.
+    #[error("table {0} is missing")]
+    Table(&'static str),
+    /// A column is missing.
+    #[error("column {table}.{column} is missing")]
+    Column {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+    },
+    /// A column is not what it should be.
+    #[error("column {table}.{column} is {found:?} and not {expected:?}")]
+    Kind {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// How it is declared.
+        found: String,
+        /// How it should be.
+        expected: String,
+    },
+    /// Columns that should be unique are not.
+    #[error("{columns} of table {table} are not unique")]
+    Unique {
+        /// The table.
+        table: &'static str,
+        /// The columns.
+        columns: String,
+    },
+    /// A column that Tenantry knows nothing of has to be given a value.
+    #[error("column {table}.{column} is not Django's own, and no row could be added without it")]
+    Extra {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: String,
+    },
+}
+
+/// A column as the database declares it.
+struct Found {
+    name: String,
+    declared: String,
+    key: bool,
+    has_default: bool,
+}
+
+/// Whether the tables that `operations` would create are all there: `false` if there is none of them.
+pub(super) fn recognise(
+    connection: &Connection,
+    operations: &[Operation],
+) -> rusqlite::Result<Result<bool, Unrecognised>> {
+    let tables = operations.iter().filter_map(|operation| match operation {
+        Operation::CreateTable(table) => Some(table),
+        _ => None,
+    });
+    let (mut recognised, mut missing) = (false, None);
+    for table in tables {
+        let columns = columns(connection, table.name)?;
+        if columns.is_empty() {
+            missing = missing.or(Some(table.name));
+            continue;
+        }
+        recognised = true;
+        let unique = unique_columns(connection, table.name)?;
+        if let Err(unrecognised) = check_columns(table, &columns).and_then(|()| check_unique(table, &unique))
+        {
+            return Ok(Err(unrecognised));
+        }
+    }
+    match missing {
+        Some(table) if recognised => Ok(Err(Unrecognised::Table(table))),
+        _ => Ok(Ok(recognised)),
+    }
+}
+
+fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Found>> {
+    connection
+        .prepare(
+            r#"SELECT name, lower(type), "notnull", pk, dflt_value IS NOT NULL FROM pragma_table_info(?1)"#,
+        )?
+        .query_map([table], |row| {
+            let (kind, not_null): (String, bool) = (row.get(1)?, row.get(2)?);
+            Ok(Found {
+                name: row.get(0)?,
+                declared: declaration(kind, !not_null),
+                key: row.get(3)?,
+                has_default: row.get(4)?,
+            })
+        })?
+        .collect()
+}
+
+/// The sets of columns that a unique index, a unique column or a key covers.
+fn unique_columns(connection: &Connection, table: &str) -> rusqlite::Result<BTreeSet<String>> {
+    connection
+        .prepare(
+            r#"SELECT (SELECT group_concat(name, ', ') FROM
+                       (SELECT name FROM pragma_index_info(found.name) ORDER BY seqno))
+               FROM pragma_index_list(?1) AS found WHERE "unique" = 1 AND partial = 0"#,
+        )?
+        .query_map([table], |row| row.get(0))?
+        .collect()
+}
+
+fn check_columns(table: &Table, found: &[Found]) -> Result<(), Unrecognised> {
+    for column in &table.columns {
+        check_column(table.name, column, found)?;
+    }
+    let known = |name: &str| table.columns.iter().any(|column| column.name == name);
+    let extra = found
+        .iter()
+        .find(|column| !known(&column.name) && !column.has_default && column.declared.ends_with(NOT_NULL));
+    match extra {
+        Some(extra) => Err(Unrecognised::Extra { table: table.name, column: extra.name.clone() }),
+        None => Ok(()),
+    }
+}
+
+fn check_column(table: &'static str, column: &Column, found: &[Found]) -> Result<(), Unrecognised> {
+    let Some(found) = found.iter().find(|found| found.name == column.name) else {
+        return Err(Unrecognised::Column { table, column: column.name });
+    };
+    let expected = declaration(column_type(column), column.null);
+    if found.declared != expected || found.key != column.primary_key {
+        let key =
+            |declared: &str, key| if key { format!("{declared} PRIMARY KEY") } else { declared.to_owned() };
+        return Err(Unrecognised::Kind {
+            table,
+            column: column.name,
+            found: key(&found.declared, found.key),
+            expected: key(&expected, column.primary_key),
+        });
+    }
+    Ok(())
+}
+
+fn check_unique(table: &Table, found: &BTreeSet<String>) -> Result<(), Unrecognised> {
+    let single = table.columns.iter().filter(|column| column.unique).map(|column| column.name.to_owned());
+    let joined = table.indexes.iter().filter(|index| index.unique).map(|index| index.columns.join(", "));
+    match single.chain(joined).find(|columns| !found.contains(columns)) {
+        Some(columns) => Err(Unrecognised::Unique { table: table.name, columns }),
+        None => Ok(()),
+    }
+}
+
+const NOT_NULL: &str = " NOT NULL";
+
+fn declaration(mut kind: String, null: bool) -> String {
+    if !null {
+        kind.push_str(NOT_NULL);
+    }
+    kind
+}

@@ -1,0 +1,30 @@
+//! Migrations: operations written once, checked, rendered for the isolation at hand, and applied to tenants' data.
+//!
+//! A program's [`Registry`] is checked into a [`History`]; a history is applied to one tenant's data, each migration
+//! in a transaction with its row in the ledger, or to the fleet, many tenants at a time.
+
+mod adopt;
+mod apply;
+mod builtin;
+mod check;
+mod checksum;
+mod history;
+mod ledger;
+mod operation;
+mod permissions;
+mod render;
+mod script;
+mod step;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use adopt::Unrecognised;
+pub use apply::{Applied, ApplyError, Plan, Planned, State};
+pub(crate) use apply::{apply, plan};
+pub use check::MigrationProblem;
+pub use history::{History, Registry, RegistryError};
+pub use ledger::LedgerError;
+pub use operation::{Migration, MigrationId, Operation, Sql};
+pub use step::{Step, StepDb, StepError, StepFuture};
+pub use table::{Column, Constant, Index, Table};
