@@ -62,7 +62,7 @@ pub(crate) enum Match {
 }
 
 /// A column of model `M` to sort by.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct OrderBy<M> {
     pub(crate) target: Target,
     pub(crate) descending: bool,
@@ -152,14 +152,14 @@ impl<M, T> Column<M, T> {
 
     /// The column's name.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub const fn column_name(self) -> &'static str {
         self.target.field.column
     }
 
     /// The column as an expression of sea-query, for what the methods here don't offer.
     #[must_use]
     pub fn expr(self) -> Expr {
-        Expr::col(self.name())
+        Expr::col(self.column_name())
     }
 
     /// The value is NULL.
@@ -303,8 +303,16 @@ impl<M, T> Clone for Column<M, T> {
 
 impl<M, T> Copy for Column<M, T> {}
 
+impl<M> Clone for OrderBy<M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M> Copy for OrderBy<M> {}
+
 impl<M, T> fmt::Debug for Column<M, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.target.model.table, self.name())
+        write!(f, "{}.{}", self.target.model.table, self.column_name())
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn expression(model: &ModelMeta, clause: Clause) -> Result<Expr, Quer
             Expr::col(column(model, target)?).is_in(values.collect::<Result<Vec<_>, _>>()?)
         }
         Clause::IsNull(target) => Expr::col(column(model, target)?).is_null(),
-        Clause::Text(target, how, text) => text_match(column(model, target)?, target, how, text)?,
+        Clause::Text(target, how, text) => text_match(column(model, target)?, target, how, &text)?,
         Clause::And(both) => {
             let [left, right] = *both;
             expression(model, left)?.and(expression(model, right)?)
@@ -54,24 +54,24 @@ pub(super) fn column(model: &ModelMeta, target: Target) -> Result<&'static str, 
     Err(UnknownColumn { model: model.table, column })
 }
 
-fn text_match(column: &'static str, target: Target, how: Match, text: String) -> Result<Expr, QueryError> {
+fn text_match(column: &'static str, target: Target, how: Match, text: &str) -> Result<Expr, QueryError> {
     // Finds out whether the column is text, and the text without U+0000.
-    let bound = compared(target, Value::Text(text.clone()))?;
+    let bound = compared(target, Value::Text(text.to_owned()))?;
     Ok(match how {
         // LIKE ignores the case of ASCII letters on SQLite; these two don't, and use an index for a prefix.
         Match::Contains => Expr::cust_with_exprs("instr(?, ?) > 0", [Expr::col(column), Expr::Value(bound)]),
         Match::StartsWith => {
             let from = Expr::col(column).gte(bound);
-            match after_prefix(&text) {
+            match after_prefix(text) {
                 Some(end) => from.and(Expr::col(column).lt(end)),
                 None => from,
             }
         }
         Match::ContainsIgnoringCase => {
-            Expr::col(column).like(LikeExpr::new(format!("%{}%", escaped(&text))).escape('\\'))
+            Expr::col(column).like(LikeExpr::new(format!("%{}%", escaped(text))).escape('\\'))
         }
         Match::StartsWithIgnoringCase => {
-            Expr::col(column).like(LikeExpr::new(format!("{}%", escaped(&text))).escape('\\'))
+            Expr::col(column).like(LikeExpr::new(format!("{}%", escaped(text))).escape('\\'))
         }
     })
 }

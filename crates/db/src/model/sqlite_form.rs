@@ -136,25 +136,6 @@ impl<'r> Cell<'r> {
         }
     }
 
-    /// As a value of the field's kind.
-    pub(crate) fn value(self) -> Result<Value, Problem> {
-        if self.is_null() {
-            return Ok(Value::Null);
-        }
-        Ok(match self.kind {
-            Kind::SmallInt | Kind::Int | Kind::BigInt => Value::Int(self.integer()?),
-            Kind::Bool => Value::Bool(self.bool()?),
-            Kind::Float => Value::Float(self.float()?),
-            Kind::Decimal { .. } => Value::Decimal(self.decimal()?),
-            Kind::Text { .. } => Value::Text(self.text()?),
-            Kind::Date => Value::Date(self.date()?),
-            Kind::DateTime => Value::DateTime(self.datetime()?),
-            Kind::Uuid => Value::Uuid(self.uuid()?),
-            Kind::Json => Value::Json(self.json()?),
-            Kind::Binary => Value::Binary(self.binary()?),
-        })
-    }
-
     fn str(self) -> Result<&'r str, Problem> {
         match self.raw {
             ValueRef::Text(bytes) => std::str::from_utf8(bytes).map_err(|_| self.malformed()),
@@ -178,13 +159,38 @@ impl<'r> Cell<'r> {
     }
 }
 
+/// A stored value as its field's kind has it.
+///
+/// # Errors
+/// Raised when it can't be read as that kind.
+pub(super) fn value(cell: Cell<'_>) -> Result<Value, Problem> {
+    if cell.is_null() {
+        return Ok(Value::Null);
+    }
+    Ok(match cell.kind {
+        Kind::SmallInt | Kind::Int | Kind::BigInt => Value::Int(cell.integer()?),
+        Kind::Bool => Value::Bool(cell.bool()?),
+        Kind::Float => Value::Float(cell.float()?),
+        Kind::Decimal { .. } => Value::Decimal(cell.decimal()?),
+        Kind::Text { .. } => Value::Text(cell.text()?),
+        Kind::Date => Value::Date(cell.date()?),
+        Kind::DateTime => Value::DateTime(cell.datetime()?),
+        Kind::Uuid => Value::Uuid(cell.uuid()?),
+        Kind::Json => Value::Json(cell.json()?),
+        Kind::Binary => Value::Binary(cell.binary()?),
+    })
+}
+
 /// A stored value whose kind nobody knows: a column of raw SQL.
 pub(crate) fn untyped(raw: ValueRef<'_>) -> Value {
     match raw {
         ValueRef::Null => Value::Null,
         ValueRef::Integer(number) => Value::Int(number),
         ValueRef::Real(number) => Value::Float(number),
-        ValueRef::Text(bytes) => Value::Text(String::from_utf8_lossy(bytes).into_owned()),
+        ValueRef::Text(bytes) => match String::from_utf8(bytes.to_vec()) {
+            Ok(text) => Value::Text(text),
+            Err(other) => Value::Binary(other.into_bytes()),
+        },
         ValueRef::Blob(bytes) => Value::Binary(bytes.to_vec()),
     }
 }

@@ -1,6 +1,6 @@
 //! What `#[derive(Model)]` gives: the way between a struct and its row.
 
-use super::sqlite_form::Cell;
+use super::sqlite_form::{Cell, value};
 use super::{Field, ModelMeta, Problem, Value, ValueError};
 
 /// A struct whose values are the rows of a table. Derived, never written by hand.
@@ -63,7 +63,7 @@ impl<'r> StoredRow<'r> {
     /// # Errors
     /// Raised when the value can't be read as its kind, or there is no such field.
     pub(crate) fn value(&self, index: usize) -> Result<Value, ValueError> {
-        self.read(index, |cell| cell.value())
+        self.read(index, value)
     }
 
     fn read<T>(

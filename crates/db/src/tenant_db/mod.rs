@@ -55,14 +55,12 @@ impl TenantDb {
     }
 
     /// A query over the rows of model `M`.
-    #[must_use]
     pub fn query<M: Model>(&self) -> Query<'_, M> {
         Query::new(self, M::META)
     }
 
     /// A query over the rows of a model that is known only by its metadata. Its conditions are made of
     /// [`ModelMeta::column`].
-    #[must_use]
     pub fn rows(&self, model: &'static ModelMeta) -> Query<'_, Row> {
         Query::new(self, model)
     }

@@ -17,7 +17,7 @@ impl TenantDb {
         let statement = Statement::raw(sql.into(), values)?;
         self.read(move |connection| {
             let mut prepared = run::prepare(connection, &statement)?;
-            let columns: Arc<[String]> = prepared.column_names().into_iter().map(str::to_owned).collect();
+            let columns: Arc<[String]> = prepared.column_names().map(str::to_owned).collect();
             let mut rows = prepared.raw_query();
             let mut read = Vec::new();
             while let Some(row) = rows.next()? {

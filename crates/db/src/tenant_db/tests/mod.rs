@@ -1,6 +1,9 @@
 //! The data layer through its door, on real files.
 
 mod crud;
+mod errors;
+mod kinds;
+mod transactions;
 
 use std::sync::Arc;
 
@@ -43,7 +46,7 @@ pub(super) async fn door() -> (TempDir, TenantDb) {
     };
     let tenant = Tenant::from_record(Arc::new(record)).unwrap();
     let file = DataFile { tenant: tenant.id(), path };
-    let db = TenantDb::new(tenant, Arc::new(file), Pool::default(), DroppedCount::default());
+    let db = TenantDb::new(tenant, Arc::new(file), Pool, DroppedCount::default());
     db.raw_execute(NOTES, vec![]).await.unwrap();
     (folder, db)
 }
