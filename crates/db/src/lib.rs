@@ -8,4 +8,4 @@ pub mod model;
 mod sqlite;
 mod tenant_db;
 
-pub use tenant_db::TenantDb;
+pub use tenant_db::{Query, TenantDb};

@@ -1,5 +1,9 @@
 //! What is known of a model without any of its rows: its table, its fields and their kinds.
 
+use std::fmt;
+
+use super::Model;
+
 /// The kind of value that a field holds. The same kind is stored in the form that the database at hand has for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -36,6 +40,27 @@ pub enum Kind {
     Json,
     /// Bytes.
     Binary,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::SmallInt => "a 16-bit integer",
+            Self::Int => "a 32-bit integer",
+            Self::BigInt => "a 64-bit integer",
+            Self::Bool => "a bool",
+            Self::Float => "a float",
+            Self::Decimal { digits, places } => {
+                return write!(f, "a decimal of {digits} digits, {places} of them after the point");
+            }
+            Self::Text { .. } => "text",
+            Self::Date => "a date",
+            Self::DateTime => "a datetime",
+            Self::Uuid => "a UUID",
+            Self::Json => "JSON",
+            Self::Binary => "bytes",
+        })
+    }
 }
 
 /// A value that a field gets where none is given.
@@ -84,6 +109,14 @@ pub struct Relation {
     pub column: &'static str,
     /// What happens when the row referred to is deleted.
     pub on_delete: OnDelete,
+}
+
+impl Relation {
+    /// A reference to the key of model `M`.
+    #[must_use]
+    pub const fn to<M: Model>(on_delete: OnDelete) -> Self {
+        Self { table: M::TABLE, column: M::KEY_COLUMN, on_delete }
+    }
 }
 
 /// What is known of one field.

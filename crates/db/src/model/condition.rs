@@ -1,0 +1,101 @@
+//! Conditions as expressions of sea-query.
+
+use sea_query::{Expr, ExprTrait, LikeExpr};
+
+use super::column::{Clause, Comparison, Match, Target};
+use super::statement::compared;
+use super::{ModelMeta, QueryError, UnknownColumn, Value};
+
+/// The condition, all columns of which must belong to `model`.
+///
+/// # Errors
+/// Raised when a column belongs to another model, or a value does not fit its column.
+pub(super) fn expression(model: &ModelMeta, clause: Clause) -> Result<Expr, QueryError> {
+    Ok(match clause {
+        Clause::Compare(target, comparison, value) => {
+            let (left, right) = (Expr::col(column(model, target)?), compared(target, value)?);
+            match comparison {
+                Comparison::Eq => left.eq(right),
+                Comparison::Ne => left.ne(right),
+                Comparison::Lt => left.lt(right),
+                Comparison::Le => left.lte(right),
+                Comparison::Gt => left.gt(right),
+                Comparison::Ge => left.gte(right),
+            }
+        }
+        Clause::In(target, values) => {
+            let values = values.into_iter().map(|value| compared(target, value));
+            Expr::col(column(model, target)?).is_in(values.collect::<Result<Vec<_>, _>>()?)
+        }
+        Clause::IsNull(target) => Expr::col(column(model, target)?).is_null(),
+        Clause::Text(target, how, text) => text_match(column(model, target)?, target, how, &text)?,
+        Clause::And(both) => {
+            let [left, right] = *both;
+            expression(model, left)?.and(expression(model, right)?)
+        }
+        Clause::Or(both) => {
+            let [left, right] = *both;
+            expression(model, left)?.or(expression(model, right)?)
+        }
+        Clause::Not(clause) => expression(model, *clause)?.not(),
+        Clause::Expr(expr) => *expr,
+    })
+}
+
+/// The column's name, if the column belongs to `model`.
+///
+/// # Errors
+/// Raised when it belongs to another one. The compiler sees to that for columns that a derive made.
+pub(super) fn column(model: &ModelMeta, target: Target) -> Result<&'static str, UnknownColumn> {
+    if target.model.table == model.table {
+        return Ok(target.field.column);
+    }
+    let column = format!("{}.{}", target.model.table, target.field.column);
+    Err(UnknownColumn { model: model.table, column })
+}
+
+fn text_match(column: &'static str, target: Target, how: Match, text: &str) -> Result<Expr, QueryError> {
+    // Finds out whether the column is text, and the text without U+0000.
+    let bound = compared(target, Value::Text(text.to_owned()))?;
+    Ok(match how {
+        // LIKE ignores the case of ASCII letters on SQLite; these two don't, and use an index for a prefix.
+        Match::Contains => Expr::cust_with_exprs("instr(?, ?) > 0", [Expr::col(column), Expr::Value(bound)]),
+        Match::StartsWith => {
+            let from = Expr::col(column).gte(bound);
+            match after_prefix(text) {
+                Some(end) => from.and(Expr::col(column).lt(end)),
+                None => from,
+            }
+        }
+        Match::ContainsIgnoringCase => {
+            Expr::col(column).like(LikeExpr::new(format!("%{}%", escaped(text))).escape('\\'))
+        }
+        Match::StartsWithIgnoringCase => {
+            Expr::col(column).like(LikeExpr::new(format!("{}%", escaped(text))).escape('\\'))
+        }
+    })
+}
+
+/// The least text that is greater than every text with this prefix; `None` where there is none.
+fn after_prefix(prefix: &str) -> Option<String> {
+    let mut end = prefix.to_owned();
+    while let Some(last) = end.pop() {
+        // The range skips the surrogates, as UTF-8 does.
+        if let Some(next) = (last..=char::MAX).nth(1) {
+            end.push(next);
+            return Some(end);
+        }
+    }
+    None
+}
+
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if matches!(character, '%' | '_' | '\\') {
+            escaped.push('\\');
+        }
+        escaped.push(character);
+    }
+    escaped
+}

@@ -1,0 +1,175 @@
+//! What can go wrong between a value, a model and the database, one case for each thing that a caller can act on.
+
+use std::borrow::Cow;
+use std::error::Error;
+
+use super::Kind;
+
+/// Raised when a value does not fit its field. It never shows the value, which may be a secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{model}.{field}: {problem}")]
+pub struct ValueError {
+    /// The model's table.
+    pub model: Cow<'static, str>,
+    /// The column.
+    pub field: Cow<'static, str>,
+    /// What is wrong.
+    pub problem: Problem,
+}
+
+/// What is wrong with a value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// The value is of another kind.
+    #[error("{expected} is expected, {found} was found")]
+    WrongKind {
+        /// What the field holds.
+        expected: Kind,
+        /// What was found.
+        found: &'static str,
+    },
+    /// There is no value where there must be one.
+    #[error("a value is needed")]
+    Null,
+    /// The text is longer than the field allows.
+    #[error("{length} characters are too many, at most {max} are allowed")]
+    TooLong {
+        /// The characters it has.
+        length: usize,
+        /// The characters it may have.
+        max: u32,
+    },
+    /// The value is not one of the field's choices.
+    #[error("not one of the choices")]
+    NotAChoice,
+    /// The number or the date is outside of what the field can hold.
+    #[error("out of range for {expected}")]
+    OutOfRange {
+        /// What the field holds.
+        expected: Kind,
+    },
+    /// The decimal number has more places than the field keeps: it would have to be rounded.
+    #[error("more than {places} digits after the point")]
+    TooManyPlaces {
+        /// The places that the field keeps.
+        places: u8,
+    },
+    /// The float is not a number, or infinite: no two databases agree on those.
+    #[error("not a finite number")]
+    NotFinite,
+    /// The text has the character U+0000, which PostgreSQL can't hold.
+    #[error("the character U+0000 is not allowed")]
+    NulCharacter,
+    /// What is stored can't be read as the field's kind.
+    #[error("what is stored is not {expected}")]
+    Malformed {
+        /// What the field holds.
+        expected: Kind,
+    },
+}
+
+/// Raised when a model has no such column.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{model} has no column {column:?}")]
+pub struct UnknownColumn {
+    /// The model's table.
+    pub model: &'static str,
+    /// The column, cut after 60 characters.
+    pub column: String,
+}
+
+/// Raised when an operation on a tenant's data fails.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum QueryError {
+    /// No row is what was asked for.
+    #[error("no such row in {model}")]
+    NotFound {
+        /// The model's table.
+        model: &'static str,
+    },
+    /// Several rows are what was asked for, and one was expected.
+    #[error("several rows in {model} where one was expected")]
+    Several {
+        /// The model's table.
+        model: &'static str,
+    },
+    /// Another row has the same value.
+    #[error("another row has the same {}", columns.join(", "))]
+    Unique {
+        /// The columns that must be unique, together.
+        columns: Vec<String>,
+    },
+    /// The row refers to one that does not exist, or is still referred to.
+    #[error("a row that this one refers to does not exist, or this one is still referred to")]
+    ForeignKey,
+    /// A column got no value.
+    #[error("{column} needs a value")]
+    NotNull {
+        /// The column.
+        column: String,
+    },
+    /// A check of the table failed.
+    #[error("the check {constraint} failed")]
+    Check {
+        /// The check.
+        constraint: String,
+    },
+    /// A value does not fit its field.
+    #[error(transparent)]
+    Value(#[from] ValueError),
+    /// The model has no such column.
+    #[error(transparent)]
+    UnknownColumn(#[from] UnknownColumn),
+    /// One statement has more values than a database takes.
+    #[error("{count} values are too many for one statement, at most {max} are allowed")]
+    TooManyValues {
+        /// The values it has.
+        count: usize,
+        /// The values it may have.
+        max: usize,
+    },
+    /// A decimal in raw SQL: without its field, its scale is not known.
+    #[error("a decimal has no scale in raw SQL: give the scaled integer")]
+    RawDecimal,
+    /// An update or a deletion of a query that has a limit or an offset.
+    #[error("an update or a deletion can't have a limit or an offset")]
+    LimitedChange,
+    /// The object has no key yet: it was never inserted.
+    #[error("this {model} has no key yet")]
+    Unsaved {
+        /// The model's table.
+        model: &'static str,
+    },
+    /// A statement that writes was given where only reading is allowed.
+    #[error("the statement writes: only reading is allowed here")]
+    ReadOnly,
+    /// A statement that no tenant may run, `ATTACH` for one.
+    #[error("the statement is not allowed")]
+    Denied,
+    /// A transaction was begun inside another.
+    #[error("a transaction can't be begun inside another")]
+    NestedTransaction,
+    /// The transaction had ended before the operation began.
+    #[error("the transaction has ended")]
+    TransactionEnded,
+    /// An earlier operation of the transaction failed or was dropped half-way: nothing of it is kept.
+    #[error("an earlier operation of the transaction failed: nothing of it is kept")]
+    TransactionAborted,
+    /// The operation ran past its deadline and was stopped.
+    #[error("the operation took too long")]
+    Timeout,
+    /// The tenant is not active any more.
+    #[error("the tenant's data is closed")]
+    Closed,
+    /// The disk is full.
+    #[error("the disk is full")]
+    Full,
+    /// Another connection held the database for too long.
+    #[error("the database is busy")]
+    Busy,
+    /// Anything else; the cause is for the log, not for clients.
+    #[error("the database failed")]
+    Database(#[source] Box<dyn Error + Send + Sync>),
+}

@@ -1,0 +1,236 @@
+//! Statements: a model and what is asked of it, as SQL with every value bound beside it.
+
+use rusqlite::types::Value as Stored;
+use sea_query::{Expr, Query, SqliteQueryBuilder, Values};
+
+use super::column::{Clause, Target};
+use super::condition::{column, expression};
+use super::sqlite_form::{MAX_VALUES, bound, encode, encode_untyped};
+use super::{Field, FieldMeta, Model, ModelMeta, Problem, QueryError, Value, ValueError, check};
+
+/// SQL and the values bound to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Statement {
+    pub(crate) sql: String,
+    pub(crate) values: Vec<Stored>,
+}
+
+/// Which rows of a model are meant, in which order.
+#[derive(Clone, Debug)]
+pub(crate) struct Selection {
+    pub(crate) model: &'static ModelMeta,
+    /// All of them hold.
+    pub(crate) clauses: Vec<Clause>,
+    /// Column and whether it descends. Empty: as the model says.
+    pub(crate) orders: Vec<(Target, bool)>,
+    pub(crate) limit: Option<u64>,
+    pub(crate) offset: u64,
+}
+
+impl Selection {
+    /// Every row of a model.
+    pub(crate) fn all(model: &'static ModelMeta) -> Self {
+        Self { model, clauses: Vec::new(), orders: Vec::new(), limit: None, offset: 0 }
+    }
+
+    /// The one row with this key.
+    ///
+    /// # Errors
+    /// Raised when the model has no key: only hand-written metadata lacks one.
+    pub(crate) fn by_key(model: &'static ModelMeta, key: Value) -> Result<Self, QueryError> {
+        let target = key_of(model)?;
+        let clauses = vec![Clause::Compare(target, super::column::Comparison::Eq, key)];
+        Ok(Self { clauses, ..Self::all(model) })
+    }
+
+    /// The rows, each with all columns in the order of the model's fields.
+    pub(crate) fn select(self) -> Result<Statement, QueryError> {
+        let mut select = Query::select();
+        select.columns(columns(self.model)).from(self.model.table);
+        let (limit, offset) = (self.limit, self.offset);
+        self.order(&mut select)?;
+        for condition in self.conditions()? {
+            select.and_where(condition);
+        }
+        Statement::limited(select.build(SqliteQueryBuilder), limit, offset)
+    }
+
+    /// How many rows there are, without regard to limit and offset.
+    pub(crate) fn count(self) -> Result<Statement, QueryError> {
+        let mut select = Query::select();
+        select.expr(Expr::cust("COUNT(*)")).from(self.model.table);
+        for condition in self.conditions()? {
+            select.and_where(condition);
+        }
+        Statement::new(select.build(SqliteQueryBuilder))
+    }
+
+    /// One row if there is any.
+    pub(crate) fn exists(self) -> Result<Statement, QueryError> {
+        let mut select = Query::select();
+        select.expr(Expr::cust("1")).from(self.model.table);
+        let (limit, offset) = (self.limit.map_or(1, |limit| limit.min(1)), self.offset);
+        for condition in self.conditions()? {
+            select.and_where(condition);
+        }
+        Statement::limited(select.build(SqliteQueryBuilder), Some(limit), offset)
+    }
+
+    /// New values for the rows.
+    pub(crate) fn update(
+        self,
+        assignments: impl IntoIterator<Item = (Target, Value)>,
+    ) -> Result<Statement, QueryError> {
+        self.refuse_limit()?;
+        let mut update = Query::update();
+        update.table(self.model.table);
+        for (target, value) in assignments {
+            update.value(column(self.model, target)?, stored(self.model, target.field, value)?);
+        }
+        for condition in self.conditions()? {
+            update.and_where(condition);
+        }
+        Statement::new(update.build(SqliteQueryBuilder))
+    }
+
+    /// The end of the rows.
+    pub(crate) fn delete(self) -> Result<Statement, QueryError> {
+        self.refuse_limit()?;
+        let mut delete = Query::delete();
+        delete.from_table(self.model.table);
+        for condition in self.conditions()? {
+            delete.and_where(condition);
+        }
+        Statement::new(delete.build(SqliteQueryBuilder))
+    }
+
+    fn refuse_limit(&self) -> Result<(), QueryError> {
+        if self.limit.is_some() || self.offset > 0 { Err(QueryError::LimitedChange) } else { Ok(()) }
+    }
+
+    fn conditions(self) -> Result<Vec<Expr>, QueryError> {
+        self.clauses.into_iter().map(|clause| expression(self.model, clause)).collect()
+    }
+
+    /// SQLite sorts as the model layer promises by itself: NULL is the least, and text is compared by its bytes.
+    fn order(&self, select: &mut sea_query::SelectStatement) -> Result<(), QueryError> {
+        let direction = |descending| if descending { sea_query::Order::Desc } else { sea_query::Order::Asc };
+        for (target, descending) in &self.orders {
+            select.order_by(column(self.model, *target)?, direction(*descending));
+        }
+        if self.orders.is_empty() {
+            for order in self.model.ordering {
+                select.order_by(order.column, direction(order.descending));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Statement {
+    /// A new row with these values, which comes back as it was stored. A key that the database gives is left out
+    /// while it is NULL.
+    pub(crate) fn insert(model: &'static ModelMeta, values: Vec<Value>) -> Result<Self, QueryError> {
+        let mut insert = Self::insert_only(model, values)?;
+        insert.returning(Query::returning().columns(columns(model)));
+        Self::new(insert.build(SqliteQueryBuilder))
+    }
+
+    /// The same without the way back, for many rows.
+    pub(crate) fn insert_silent(model: &'static ModelMeta, values: Vec<Value>) -> Result<Self, QueryError> {
+        Self::new(Self::insert_only(model, values)?.build(SqliteQueryBuilder))
+    }
+
+    /// New values for all columns of the row that has the object's key.
+    pub(crate) fn update_model<M: Model>(object: &M) -> Result<Self, QueryError> {
+        let key = object.key().ok_or(QueryError::Unsaved { model: M::TABLE })?.to_value();
+        let pairs = M::META.fields.iter().zip(object.values()).filter(|(field, _)| !field.primary_key);
+        let assignments = pairs.map(|(field, value)| (Target { model: M::META, field }, value));
+        Selection::by_key(M::META, key)?.update(assignments)
+    }
+
+    /// SQL that an application wrote itself.
+    pub(crate) fn raw(sql: String, values: Vec<Value>) -> Result<Self, QueryError> {
+        let values = values.into_iter().map(|value| encode_untyped(value).ok_or(QueryError::RawDecimal));
+        Self::new((sql, Values(values.collect::<Result<_, _>>()?)))
+    }
+
+    fn insert_only(
+        model: &'static ModelMeta,
+        values: Vec<Value>,
+    ) -> Result<sea_query::InsertStatement, QueryError> {
+        let mut columns = Vec::with_capacity(model.fields.len());
+        let mut expressions = Vec::with_capacity(model.fields.len());
+        for (field, value) in model.fields.iter().zip(values) {
+            if !(field.auto && value == Value::Null) {
+                columns.push(field.column);
+                expressions.push(Expr::Value(stored(model, field, value)?));
+            }
+        }
+        let mut insert = Query::insert();
+        insert.into_table(model.table);
+        if columns.is_empty() {
+            insert.or_default_values();
+        } else {
+            let inserted = insert.columns(columns).values(expressions);
+            inserted.map_err(|error| QueryError::Database(error.into()))?;
+        }
+        Ok(insert)
+    }
+
+    fn limited(built: (String, Values), limit: Option<u64>, offset: u64) -> Result<Self, QueryError> {
+        let mut statement = Self::new(built)?;
+        // Literals: a bound limit would keep PostgreSQL from ever choosing a generic plan, and text made of a
+        // number can't be anything else. SQLite knows no offset without a limit.
+        let most = i64::MAX.unsigned_abs();
+        if limit.is_some() || offset > 0 {
+            let limit = limit.unwrap_or(most).min(most);
+            statement.sql.push_str(&format!(" LIMIT {limit}"));
+        }
+        if offset > 0 {
+            statement.sql.push_str(&format!(" OFFSET {}", offset.min(most)));
+        }
+        Ok(statement)
+    }
+
+    fn new((sql, Values(values)): (String, Values)) -> Result<Self, QueryError> {
+        if values.len() > MAX_VALUES {
+            return Err(QueryError::TooManyValues { count: values.len(), max: MAX_VALUES });
+        }
+        let values = values.into_iter().map(|value| bound(value).ok_or_else(unbindable));
+        Ok(Self { sql, values: values.collect::<Result<_, _>>()? })
+    }
+}
+
+/// The model's key as a column.
+pub(crate) fn key_of(model: &'static ModelMeta) -> Result<Target, QueryError> {
+    let unknown = || super::UnknownColumn { model: model.table, column: "key".to_owned() };
+    Ok(model.primary_key().map(|field| Target { model, field }).ok_or_else(unknown)?)
+}
+
+/// A value in the form in which it is compared with a column.
+pub(super) fn compared(target: Target, value: Value) -> Result<sea_query::Value, QueryError> {
+    let fitting = check::fits(target.field.kind, &value);
+    let encoded = fitting.and_then(|()| encode(target.field.kind, value));
+    encoded.map_err(|problem| value_error(target.model, target.field, problem).into())
+}
+
+fn stored(model: &ModelMeta, field: &FieldMeta, value: Value) -> Result<sea_query::Value, QueryError> {
+    let fitting = check::storable(field, &value);
+    let encoded = fitting.and_then(|()| encode(field.kind, value));
+    encoded.map_err(|problem| value_error(model, field, problem).into())
+}
+
+fn value_error(model: &ModelMeta, field: &FieldMeta, problem: Problem) -> ValueError {
+    ValueError { model: model.table.into(), field: field.column.into(), problem }
+}
+
+fn columns(model: &'static ModelMeta) -> impl Iterator<Item = &'static str> {
+    model.fields.iter().map(|field| field.column)
+}
+
+/// Only an expression that the application brought has a value of a kind that no column has.
+fn unbindable() -> QueryError {
+    let problem = Problem::OutOfRange { expected: super::Kind::BigInt };
+    ValueError { model: "a condition".into(), field: "expression".into(), problem }.into()
+}

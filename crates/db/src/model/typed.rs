@@ -1,0 +1,82 @@
+//! What `#[derive(Model)]` gives: the way between a struct and its row.
+
+use super::sqlite_form::{Cell, value};
+use super::{Field, ModelMeta, Problem, Value, ValueError};
+
+/// A struct whose values are the rows of a table. Derived, never written by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a model",
+    label = "not a model",
+    note = "a model is a struct with #[derive(Model)]"
+)]
+pub trait Model: Sized + Send + 'static {
+    /// The key's type, without [`Auto`](super::Auto).
+    type Key: Field<Plain = Self::Key>;
+    /// What is known of it without any row.
+    const META: &'static ModelMeta;
+    /// Its table. Apart from `META`, so that two models can refer to each other.
+    const TABLE: &'static str;
+    /// Its key's column.
+    const KEY_COLUMN: &'static str;
+
+    /// The key; `None` while the database has not given it.
+    fn key(&self) -> Option<Self::Key>;
+
+    /// The values, in the order of [`ModelMeta::fields`].
+    fn values(&self) -> Vec<Value>;
+
+    /// Reads a row whose columns stand in the order of [`ModelMeta::fields`].
+    ///
+    /// # Errors
+    /// Raised when a value in the row can't be read as its field's type.
+    fn decode(row: &StoredRow<'_>) -> Result<Self, ValueError>;
+}
+
+/// One row as it is stored, with its columns in the order of the model's fields.
+#[derive(Debug)]
+pub struct StoredRow<'r> {
+    row: &'r rusqlite::Row<'r>,
+    model: &'static ModelMeta,
+}
+
+impl<'r> StoredRow<'r> {
+    pub(crate) fn new(row: &'r rusqlite::Row<'r>, model: &'static ModelMeta) -> Self {
+        Self { row, model }
+    }
+
+    /// The model whose row it is.
+    #[must_use]
+    pub fn model(&self) -> &'static ModelMeta {
+        self.model
+    }
+
+    /// The value of the field at `index` in [`ModelMeta::fields`].
+    ///
+    /// # Errors
+    /// Raised when the value can't be read as this type, or there is no such field.
+    pub fn get<T: Field>(&self, index: usize) -> Result<T, ValueError> {
+        self.read(index, T::read)
+    }
+
+    /// The value of the field at `index` in [`ModelMeta::fields`], by the field's kind.
+    ///
+    /// # Errors
+    /// Raised when the value can't be read as its kind, or there is no such field.
+    pub(crate) fn value(&self, index: usize) -> Result<Value, ValueError> {
+        self.read(index, value)
+    }
+
+    fn read<T>(
+        &self,
+        index: usize,
+        read: impl FnOnce(Cell<'_>) -> Result<T, Problem>,
+    ) -> Result<T, ValueError> {
+        let field = self.model.fields.get(index);
+        let cell = field.zip(self.row.get_ref(index).ok()).map(|(field, raw)| Cell::new(raw, field.kind));
+        cell.ok_or(Problem::Null).and_then(read).map_err(|problem| ValueError {
+            model: self.model.table.into(),
+            field: field.map_or("", |field| field.column).into(),
+            problem,
+        })
+    }
+}

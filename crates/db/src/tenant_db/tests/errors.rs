@@ -1,0 +1,95 @@
+//! Each failure as the caller sees it.
+
+use super::{Note, door, note};
+use crate::model::{Auto, Model, QueryError, Row, Value};
+
+/// Refers to notes.
+#[derive(Model, Clone, Debug)]
+#[model(app = "notes", crate = "crate")]
+struct Link {
+    #[field(primary_key)]
+    id: Auto<i64>,
+    #[field(references(Note), on_delete = protect)]
+    note_id: i64,
+}
+
+const LINKS: &str = "CREATE TABLE notes_link (id INTEGER PRIMARY KEY,
+    note_id bigint NOT NULL REFERENCES notes_note (id))";
+
+#[tokio::test]
+async fn a_violated_constraint_names_what_it_is_about() {
+    let (_folder, db) = door().await;
+    let first = db.insert(note("one")).await.unwrap();
+    match db.insert(note("one")).await {
+        Err(QueryError::Unique { columns }) => assert_eq!(columns, ["title", "state"]),
+        other => panic!("{other:?}"),
+    }
+    match db.insert(Note { id: first.id, ..note("two") }).await {
+        Err(QueryError::Unique { columns }) => assert_eq!(columns, ["id"]),
+        other => panic!("{other:?}"),
+    }
+    match db.insert(Note { body: Some("x".repeat(1000)), ..note("three") }).await {
+        Err(QueryError::Check { constraint }) => assert_eq!(constraint, "short"),
+        other => panic!("{other:?}"),
+    }
+    match db.raw_execute("INSERT INTO notes_note (title) VALUES ('four')", vec![]).await {
+        Err(QueryError::NotNull { column }) => assert_eq!(column, "state"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(db.query::<Note>().count().await.unwrap(), 1, "nothing else was stored");
+}
+
+#[tokio::test]
+async fn a_reference_to_nothing_is_refused_and_so_is_deleting_what_is_referred_to() {
+    let (_folder, db) = door().await;
+    db.raw_execute(LINKS, vec![]).await.unwrap();
+    assert_eq!(Link::META.fields[1].relation.unwrap().table, "notes_note");
+    assert_eq!(Link::META.fields[1].relation.unwrap().column, "id");
+    let dangling = db.insert(Link { id: Auto::unset(), note_id: 7 }).await;
+    assert!(matches!(dangling, Err(QueryError::ForeignKey)), "{dangling:?}");
+    let stored = db.insert(note("one")).await.unwrap();
+    db.insert(Link { id: Auto::unset(), note_id: stored.key().unwrap() }).await.unwrap();
+    assert!(matches!(db.delete::<Note>(1).await, Err(QueryError::ForeignKey)));
+    assert!(db.find::<Note>(1).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn raw_sql_takes_values_and_says_what_is_wrong_with_it() {
+    let (_folder, db) = door().await;
+    db.insert(note("one")).await.unwrap();
+    let rows =
+        db.raw("SELECT id, title AS t FROM notes_note WHERE title = ?", vec!["one".into()]).await.unwrap();
+    assert_eq!(rows[0].columns().collect::<Vec<_>>(), ["id", "t"]);
+    assert_eq!(rows[0].values(), [Value::from(1), Value::from("one")]);
+    assert!(matches!(rows[0].get::<String>("id"), Err(QueryError::Value(_))));
+    assert!(matches!(rows[0].get::<String>("none"), Err(QueryError::UnknownColumn(_))));
+    assert!(matches!(db.raw("SELECT ?", vec![]).await, Err(QueryError::Database(_))));
+    assert!(matches!(db.raw("SELECT 1", vec![1.into()]).await, Err(QueryError::Database(_))));
+    let decimal = Value::Decimal(rust_decimal::Decimal::ONE);
+    assert!(matches!(db.raw("SELECT ?", vec![decimal]).await, Err(QueryError::RawDecimal)));
+    let error = db.raw("SELECT secret_thing FROM nowhere", vec![]).await.unwrap_err();
+    assert_eq!(error.to_string(), "the database failed", "the cause is for the log");
+    assert!(std::error::Error::source(&error).unwrap().to_string().contains("nowhere"));
+}
+
+#[tokio::test]
+async fn one_statement_has_only_so_many_values() {
+    let (_folder, db) = door().await;
+    let keys = |count: i64| db.query::<Note>().filter(Note::ID.in_(0..count));
+    assert_eq!(keys(32_766).count().await.unwrap(), 0);
+    let error = keys(32_767).count().await.unwrap_err();
+    assert_eq!(error.to_string(), "32767 values are too many for one statement, at most 32766 are allowed");
+}
+
+#[tokio::test]
+async fn a_column_of_another_model_is_refused() {
+    let (_folder, db) = door().await;
+    let foreign = Link::META.column("id").unwrap();
+    let error = db.rows(Note::META).filter(foreign.eq(1)).all().await.unwrap_err();
+    assert_eq!(error.to_string(), "notes_note has no column \"notes_link.id\"");
+    assert!(db.rows(Note::META).order_by(foreign.asc()).all().await.is_err());
+    assert!(db.rows(Note::META).insert(Row::new(Link::META)).await.is_err());
+    let text = Note::META.column("id").unwrap().contains("1");
+    let error = db.rows(Note::META).filter(text).all().await.unwrap_err();
+    assert_eq!(error.to_string(), "notes_note.id: a 64-bit integer is expected, text was found");
+}

@@ -1,0 +1,93 @@
+//! What is done with single objects: find, insert, update, delete.
+
+use rusqlite::Connection;
+
+use super::query::FromStored;
+use super::{TenantDb, run};
+use crate::model::{Field, Model, ModelMeta, QueryError, Selection, Statement};
+
+/// The rows that one job inserts, so that other operations get their turn in between.
+const ROWS_PER_JOB: usize = 1_000;
+
+impl TenantDb {
+    /// The object with this key, if there is one.
+    ///
+    /// # Errors
+    /// Raised when a stored value can't be read, or the database fails.
+    pub async fn find<M: Model>(&self, key: impl Into<M::Key>) -> Result<Option<M>, QueryError> {
+        let statement = Selection::by_key(M::META, key.into().to_value())?.select()?;
+        let mut rows =
+            self.read(move |connection| run::rows(connection, &statement, M::META, M::decode)).await??;
+        Ok(rows.pop())
+    }
+
+    /// Inserts an object and gives it back as it was stored: with its key, and with instants cut to the microsecond.
+    ///
+    /// # Errors
+    /// Raised when a value does not fit its field, a constraint is violated, or the database fails.
+    pub async fn insert<M: Model>(&self, object: M) -> Result<M, QueryError> {
+        let statement = Statement::insert(M::META, object.values())?;
+        self.insert_returning(statement, M::META).await
+    }
+
+    /// Inserts objects, all or none, and says how many.
+    ///
+    /// # Errors
+    /// Raised when a value of any object does not fit its field, a constraint is violated, or the database fails.
+    /// Nothing is inserted then.
+    pub async fn insert_all<M: Model>(&self, objects: Vec<M>) -> Result<u64, QueryError> {
+        let statements = objects.iter().map(|object| Statement::insert_silent(M::META, object.values()));
+        let statements = statements.collect::<Result<Vec<_>, _>>()?;
+        if self.is_transaction() {
+            return self.run_all(statements).await;
+        }
+        self.transaction(async move |tx| tx.run_all(statements).await).await
+    }
+
+    /// Stores every field of an object that was inserted before.
+    ///
+    /// # Errors
+    /// [`QueryError::Unsaved`] when it has no key, [`QueryError::NotFound`] when no row has its key. Raised also when
+    /// a value does not fit its field, a constraint is violated, or the database fails.
+    pub async fn update<M: Model>(&self, object: &M) -> Result<(), QueryError> {
+        let statement = Statement::update_model(object)?;
+        match self.write(move |connection| run::changes(connection, &statement)).await? {
+            0 => Err(QueryError::NotFound { model: M::TABLE }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Deletes the object with this key, and says whether there was one.
+    ///
+    /// # Errors
+    /// Raised when it is still referred to, or the database fails.
+    pub async fn delete<M: Model>(&self, key: impl Into<M::Key>) -> Result<bool, QueryError> {
+        let statement = Selection::by_key(M::META, key.into().to_value())?.delete()?;
+        Ok(self.write(move |connection| run::changes(connection, &statement)).await? > 0)
+    }
+
+    pub(super) async fn insert_returning<R: FromStored>(
+        &self,
+        statement: Statement,
+        model: &'static ModelMeta,
+    ) -> Result<R, QueryError> {
+        let mut rows =
+            self.write(move |connection| run::rows(connection, &statement, model, R::from_stored)).await??;
+        rows.pop().ok_or(QueryError::NotFound { model: model.table })
+    }
+
+    async fn run_all(&self, statements: Vec<Statement>) -> Result<u64, QueryError> {
+        let mut inserted = 0;
+        let mut left = statements.into_iter();
+        loop {
+            let chunk: Vec<_> = left.by_ref().take(ROWS_PER_JOB).collect();
+            if chunk.is_empty() {
+                return Ok(inserted);
+            }
+            let job = move |connection: &Connection| {
+                chunk.iter().map(|statement| run::changes(connection, statement)).sum::<Result<u64, _>>()
+            };
+            inserted += self.write(job).await?;
+        }
+    }
+}
