@@ -8,6 +8,7 @@ mod alias;
 #[cfg(feature = "axum")]
 mod extract;
 mod host;
+mod host_pattern;
 mod placement;
 mod slug;
 mod status;
@@ -15,6 +16,7 @@ mod tenant;
 
 pub use alias::{Alias, AliasError};
 pub use host::{HostError, HostName};
+pub use host_pattern::{HostPattern, HostPatternError};
 pub use placement::{Isolation, IsolationError, OpaqueName, OpaqueNameError, Placement};
 pub use slug::{Slug, SlugError};
 pub use status::{Restored, Status, StatusError, Transition, TransitionError};

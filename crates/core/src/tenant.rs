@@ -46,7 +46,7 @@ pub struct Tenant(Arc<TenantRecord>);
 
 /// Raised when a tenant exists but is not active.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the tenant is {status}")]
+#[error("the tenant is not served: its status is {status}")]
 pub struct NotServing {
     /// Its status, never [`Status::Active`].
     pub status: Status,
@@ -112,5 +112,64 @@ impl Tenant {
     #[must_use]
     pub fn placement(&self) -> &Placement {
         &self.0.placement
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Alias;
+
+    fn record(status: Status) -> Arc<TenantRecord> {
+        Arc::new(TenantRecord {
+            id: TenantId::new(7),
+            slug: "acme".parse().unwrap(),
+            name: "Acme".to_owned(),
+            status,
+            domains: vec!["acme.example".parse().unwrap(), "www.acme.example".parse().unwrap()],
+            placement: Placement::Claimed { database: Alias::default_alias() },
+        })
+    }
+
+    #[test]
+    fn only_an_active_record_becomes_a_tenant() {
+        for status in Status::ALL {
+            let tenant = Tenant::from_record(record(status));
+            match status {
+                Status::Active => assert!(tenant.is_ok()),
+                _ => assert_eq!(tenant, Err(NotServing { status })),
+            }
+        }
+    }
+
+    #[test]
+    fn a_tenant_says_what_its_record_says() {
+        let record = record(Status::Active);
+        let tenant = Tenant::from_record(Arc::clone(&record)).unwrap();
+        assert_eq!(tenant.id().get(), 7);
+        assert_eq!(tenant.slug().as_str(), "acme");
+        assert_eq!(tenant.name(), "Acme");
+        assert_eq!(tenant.domains(), record.domains);
+        assert_eq!(tenant.placement(), &record.placement);
+    }
+
+    #[test]
+    fn a_record_in_json_has_the_words_of_the_directory() {
+        let json = serde_json::to_value(&*record(Status::Suspended)).unwrap();
+        let expected = serde_json::json!({
+            "id": 7,
+            "slug": "acme",
+            "name": "Acme",
+            "status": "suspended",
+            "domains": ["acme.example", "www.acme.example"],
+            "placement": { "claimed": { "database": "default" } },
+        });
+        assert_eq!(json, expected);
+    }
+
+    #[test]
+    fn a_tenant_that_is_not_served_says_its_status() {
+        let refused = Tenant::from_record(record(Status::Maintenance)).unwrap_err();
+        assert_eq!(refused.to_string(), "the tenant is not served: its status is maintenance");
     }
 }

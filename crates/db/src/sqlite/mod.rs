@@ -1,5 +1,25 @@
-//! SQLite: one file for each tenant, opened when asked for, closed when the least used.
+//! SQLite: one file for each tenant, opened when asked for, closed when it is the least used.
+//!
+//! Work for a file waits in that file's *lane*. A few threads take turns over the lanes, so that a tenant with much to
+//! do waits for itself and not others for it:
+//!
+//! - A read needs one of as many *slots* as the machine has cores. A read that outlives its slice gives its slot up
+//!   and goes on beside the others, so that a slow report stalls nobody.
+//! - A write waits for the disk rather than for a core, so it needs no slot; each file has one writer.
+//! - Open files live within a budget of descriptors. The least used is closed for the next; one in use never is.
 
+mod clock;
+mod connection;
+mod file;
+mod lane;
+mod lease;
 mod pool;
+mod schedule;
+#[cfg(test)]
+mod tests;
+mod worker;
 
-pub(crate) use pool::{DataFile, EngineError, Lease, Pool};
+pub(crate) use connection::open_exclusively;
+pub(crate) use file::{DataFile, FileLock, LockError, remove_database};
+pub(crate) use lease::Lease;
+pub(crate) use pool::{EngineError, Pool, PoolConfig, PoolStats, Synchronous};

@@ -1,49 +1,119 @@
-//! The threads that own the open files. (First form: one connection for each operation.)
+//! The pool of open files, as the rest of the crate sees it.
 
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use rusqlite::Connection;
+use rusqlite::ffi::ErrorCode;
 use tenantry_core::TenantId;
+use tokio::sync::oneshot;
 
-/// A tenant's file.
-#[derive(Debug)]
-pub(crate) struct DataFile {
-    /// The tenant whose file it is: the key of everything that is kept for it.
-    pub(crate) tenant: TenantId,
-    /// The file.
-    pub(crate) path: PathBuf,
+use super::connection::OpenConnection;
+use super::file::{DataFile, FileLock, LockError};
+use super::lane::{After, FIRST_CONNECTION, Job, NEXT_CONNECTION, Queue, READERS};
+use super::lease::Lease;
+use super::schedule::{Finished, SLOW_READS, State, Task, WRITES};
+use super::worker;
+
+/// How much a pool may use.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PoolConfig {
+    /// File descriptors for tenants' files, four for an open one and two for each further connection to it.
+    pub(crate) descriptors: usize,
+    /// The longest that one operation may run.
+    pub(crate) deadline: Duration,
+    /// When a write counts as done.
+    pub(crate) synchronous: Synchronous,
+}
+
+/// When a write counts as done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Synchronous {
+    /// When the disk has it: what was acknowledged survives a power cut.
+    #[default]
+    Full,
+    /// When the operating system has it: what was acknowledged survives the end of the process, not a power cut.
+    Normal,
 }
 
 /// Raised when an operation could not be run, or failed in the database.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EngineError {
     #[error(transparent)]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(rusqlite::Error),
     /// The file is closed for good: its tenant is not active any more.
     #[error("the tenant's data is closed")]
     Closed,
+    /// The transaction has ended.
+    #[error("the transaction has ended")]
+    TransactionEnded,
     /// The operation ran past its deadline and was stopped.
     #[error("the operation took too long")]
     Timeout,
+    /// The operation panicked; what it did was undone.
+    #[error("the operation failed inside")]
+    Panicked,
+    #[error(transparent)]
+    Lock(#[from] LockError),
 }
 
-/// The open files of all tenants.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Pool;
+/// What a pool has done and holds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PoolStats {
+    /// Files open now.
+    pub(crate) open_files: usize,
+    /// Operations whose caller went away before they ended, since the start.
+    pub(crate) dropped: u64,
+}
 
-/// The right to write to one file, held over several operations: a transaction. Dropped, it rolls back.
-#[derive(Debug)]
-pub(crate) struct Lease(Mutex<Option<Connection>>);
+/// The open files of all tenants, and the threads that work on them. The threads end with the last handle.
+#[derive(Clone)]
+pub(crate) struct Pool(Arc<Handle>);
+
+struct Handle(Arc<Shared>);
+
+/// What the threads share.
+pub(super) struct Shared {
+    state: Mutex<State>,
+    work: Condvar,
+    pub(super) config: PoolConfig,
+    most_threads: usize,
+    dropped: AtomicU64,
+    #[cfg(feature = "testkit")]
+    confused: AtomicBool,
+}
+
+/// The fewest descriptors that a pool works with: one file with all its connections.
+const LEAST_DESCRIPTORS: usize = FIRST_CONNECTION + NEXT_CONNECTION * READERS;
 
 impl Pool {
+    pub(crate) fn new(config: PoolConfig) -> Self {
+        let cores = thread::available_parallelism().map_or(2, usize::from).max(2);
+        let descriptors = config.descriptors.max(LEAST_DESCRIPTORS);
+        Self(Arc::new(Handle(Arc::new(Shared {
+            state: Mutex::new(State::new(cores, descriptors)),
+            work: Condvar::new(),
+            config,
+            most_threads: cores + SLOW_READS + WRITES,
+            dropped: AtomicU64::new(0),
+            #[cfg(feature = "testkit")]
+            confused: AtomicBool::new(false),
+        }))))
+    }
+
     /// Runs `job` on a connection that can only read.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
         file: &Arc<DataFile>,
         job: impl FnOnce(&Connection) -> Result<T, rusqlite::Error> + Send + 'static,
     ) -> Result<T, EngineError> {
-        Ok(job(&Connection::open(&file.path)?)?)
+        self.run(file, Queue::Reads, move |connection| {
+            (job(&connection.db).map_err(Into::into), After::Nothing)
+        })
+        .await
     }
 
     /// Runs `job` on the file's one connection that writes, each statement a transaction of its own.
@@ -52,37 +122,236 @@ impl Pool {
         file: &Arc<DataFile>,
         job: impl FnOnce(&Connection) -> Result<T, rusqlite::Error> + Send + 'static,
     ) -> Result<T, EngineError> {
-        Ok(job(&Connection::open(&file.path)?)?)
+        self.run(file, Queue::Writes, move |connection| {
+            (job(&connection.db).map_err(Into::into), After::Nothing)
+        })
+        .await
     }
 
     /// Begins a transaction (BEGIN IMMEDIATE) once the writer is free.
     pub(crate) async fn begin(&self, file: &Arc<DataFile>) -> Result<Lease, EngineError> {
-        let connection = Connection::open(&file.path)?;
-        connection.execute_batch("BEGIN IMMEDIATE")?;
-        Ok(Lease(Mutex::new(Some(connection))))
+        let (pool, leased) = (self.clone(), Arc::clone(file));
+        self.run(file, Queue::Writes, move |connection| match connection.control("BEGIN IMMEDIATE") {
+            // Dropped if nobody waits for it any more, which ends the transaction.
+            Ok(()) => (Ok(Lease::new(pool, leased)), After::Leased),
+            Err(error) => (Err(error.into()), After::Nothing),
+        })
+        .await
+    }
+
+    /// Ends the use of a tenant's file. Operations that wait are refused, those that run end; then it is closed.
+    pub(crate) async fn close(&self, tenant: TenantId) {
+        let (gone, closed) = oneshot::channel();
+        let shared = self.shared();
+        let (refused, closing) = {
+            let mut state = shared.lock();
+            let closed = state.close(shared.key(tenant), gone);
+            shared.wake(state);
+            closed
+        };
+        for job in refused {
+            (job.work)(Err(EngineError::Closed));
+        }
+        if let Some(closing) = closing {
+            closing.close();
+        }
+        // An error means that the sender is gone, and with it the lane.
+        let _ = closed.await;
+    }
+
+    /// Closes every file. Nothing can be opened afterwards.
+    pub(crate) async fn close_all(&self) {
+        let keys = {
+            let mut state = self.shared().lock();
+            state.closing = true;
+            state.keys()
+        };
+        for key in keys {
+            self.close(key).await;
+        }
+    }
+
+    pub(crate) fn stats(&self) -> PoolStats {
+        let shared = self.shared();
+        PoolStats { open_files: shared.lock().open_files(), dropped: shared.dropped.load(Ordering::Relaxed) }
+    }
+
+    /// Plants a bug: from now on files are kept without regard to the tenant. For the test that must then fail.
+    #[cfg(feature = "testkit")]
+    pub(crate) fn confuse_tenants(&self) {
+        self.shared().confused.store(true, Ordering::Relaxed);
+    }
+
+    /// Puts a job in its lane and waits for what comes out of it. A caller who stops waiting stops the job.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        file: &Arc<DataFile>,
+        queue: Queue,
+        job: impl FnOnce(&OpenConnection) -> (Result<T, EngineError>, After) + Send + 'static,
+    ) -> Result<T, EngineError> {
+        let (answer, answered) = oneshot::channel();
+        let work = Box::new(move |connection: Result<&OpenConnection, EngineError>| {
+            let (outcome, after) = match connection {
+                Ok(connection) => job(connection),
+                Err(error) => (Err(error), After::Nothing),
+            };
+            // Nobody may wait any more: then the outcome is dropped here, a lease included.
+            let _ = answer.send(outcome);
+            after
+        });
+        let mut waiting = Waiting::new(self.shared());
+        let cancelled = Arc::clone(&waiting.cancelled);
+        self.submit(file, queue, Job { work, cancelled, deadline: self.shared().config.deadline });
+        let outcome = answered.await;
+        waiting.done = true;
+        outcome.unwrap_or(Err(EngineError::Panicked))
+    }
+
+    /// Puts a job in its lane without waiting for it.
+    pub(super) fn submit(&self, file: &Arc<DataFile>, queue: Queue, job: Job) {
+        let shared = self.shared();
+        let mut state = shared.lock();
+        let refused = state.submit(shared.key(file.tenant()), file, queue, job).err();
+        shared.wake(state);
+        if let Some(job) = refused {
+            (job.work)(Err(EngineError::Closed));
+        }
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.0.0
     }
 }
 
-impl Lease {
-    /// Runs `job` inside the transaction; [`EngineError::Closed`] once it has ended.
-    pub(crate) async fn run<T: Send + 'static>(
-        &self,
-        job: impl FnOnce(&Connection) -> Result<T, rusqlite::Error> + Send + 'static,
-    ) -> Result<T, EngineError> {
-        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let connection = held.as_ref().ok_or(EngineError::Closed)?;
-        Ok(job(connection)?)
+impl Shared {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the transaction, keeping what it did.
-    pub(crate) async fn commit(&self) -> Result<(), EngineError> {
-        let connection = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Ok(connection.ok_or(EngineError::Closed)?.execute_batch("COMMIT")?)
+    /// The next job for a thread; `None`: the pool is stopped, the thread may end.
+    pub(super) fn wait_for_task(self: &Arc<Self>) -> Option<Task> {
+        let mut state = self.lock();
+        loop {
+            if let Some(task) = state.next() {
+                self.wake(state);
+                return Some(task);
+            }
+            if state.stopping {
+                state.threads -= 1;
+                return None;
+            }
+            state.idle_threads += 1;
+            state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.idle_threads -= 1;
+        }
     }
 
-    /// Ends the transaction, undoing what it did.
-    pub(crate) async fn roll_back(&self) -> Result<(), EngineError> {
-        let connection = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Ok(connection.ok_or(EngineError::Closed)?.execute_batch("ROLLBACK")?)
+    pub(super) fn opened(self: &Arc<Self>, key: TenantId, lock: Option<FileLock>) {
+        let mut state = self.lock();
+        state.opened(key, lock);
+        self.wake(state);
+    }
+
+    pub(super) fn finish(&self, done: Finished) {
+        let closing = self.lock().finish(done);
+        for closed in closing {
+            closed.close();
+        }
+    }
+
+    /// A read has outlived its slice: another may start beside it.
+    pub(super) fn give_up_slot(self: &Arc<Self>) -> bool {
+        let mut state = self.lock();
+        let gave = state.give_up_slot();
+        self.wake(state);
+        gave
+    }
+
+    /// Sees to it that a thread comes for the next job, if there is one.
+    fn wake(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+        if !state.has_work() {
+            return;
+        }
+        if state.idle_threads > 0 {
+            self.work.notify_one();
+        } else if state.threads < self.most_threads && !state.stopping {
+            state.threads += 1;
+            drop(state);
+            self.start_thread();
+        }
+    }
+
+    fn start_thread(self: &Arc<Self>) {
+        let shared = Arc::clone(self);
+        let started =
+            thread::Builder::new().name("tenantry-sqlite".to_owned()).spawn(move || worker::run(&shared));
+        if let Err(error) = started {
+            tracing::error!(%error, "a thread for SQLite could not be started; the others go on");
+            self.lock().threads -= 1;
+        }
+    }
+
+    #[cfg(feature = "testkit")]
+    fn key(&self, tenant: TenantId) -> TenantId {
+        if self.confused.load(Ordering::Relaxed) { TenantId::new(0) } else { tenant }
+    }
+
+    #[cfg(not(feature = "testkit"))]
+    #[allow(clippy::unused_self, reason = "the other form, with a planted bug, uses it")]
+    fn key(&self, tenant: TenantId) -> TenantId {
+        tenant
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.lock().stopping = true;
+        self.0.work.notify_all();
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("stats", &self.stats()).finish()
+    }
+}
+
+impl Synchronous {
+    pub(super) fn as_pragma(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Normal => "normal",
+        }
+    }
+}
+
+impl From<rusqlite::Error> for EngineError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::OperationInterrupted) => Self::Timeout,
+            _ => Self::Sqlite(error),
+        }
+    }
+}
+
+/// Someone who waits for an operation. Dropped before the answer came, it stops the operation and counts it.
+struct Waiting<'a> {
+    pool: &'a Shared,
+    cancelled: Arc<AtomicBool>,
+    done: bool,
+}
+
+impl<'a> Waiting<'a> {
+    fn new(pool: &'a Shared) -> Self {
+        Self { pool, cancelled: Arc::new(AtomicBool::new(false)), done: false }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.done {
+            self.cancelled.store(true, Ordering::Relaxed);
+            self.pool.dropped.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }

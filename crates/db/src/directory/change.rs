@@ -1,0 +1,363 @@
+//! Changes of one tenant's entry: its status, its slug, its domains.
+
+use jiff::{Timestamp, ToSpan};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use tenantry_core::{
+    Alias, HostName, Placement, Restored, Slug, Status, TenantId, Transition, TransitionError,
+};
+
+use super::journal::{self, Operation};
+use super::{Directory, DirectoryError, read};
+
+/// A tenant to be entered.
+#[derive(Clone, Debug)]
+pub(crate) struct NewRow {
+    pub(crate) slug: Slug,
+    pub(crate) name: String,
+    pub(crate) domains: Vec<HostName>,
+    pub(crate) placement: Placement,
+    /// Whether the file that it claims is there already.
+    pub(crate) existed: bool,
+}
+
+/// Raised when a tenant can't be entered.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RowConflict {
+    #[error("the slug {0} is taken")]
+    Slug(Slug),
+    #[error("the domain {0} leads to another tenant")]
+    Domain(HostName),
+    #[error("the database {0} is another tenant's")]
+    Claimed(Alias),
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+}
+
+/// Raised when a tenant's status can't be changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// There is no such tenant.
+    #[error("there is no such tenant")]
+    Unknown,
+    /// Its status does not allow it.
+    #[error(transparent)]
+    Transition(#[from] TransitionError),
+    /// The directory can't be used.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+}
+
+/// Raised when a tenant can't be renamed.
+#[derive(Debug, thiserror::Error)]
+pub enum RenameError {
+    /// There is no such tenant.
+    #[error("there is no such tenant")]
+    Unknown,
+    /// Another tenant, or one that was deleted and not yet purged, has the slug.
+    #[error("the slug {0} is taken")]
+    Taken(Slug),
+    /// The directory can't be used.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+}
+
+/// Raised when a tenant's domains can't be changed.
+#[derive(Debug, thiserror::Error)]
+pub enum DomainError {
+    /// There is no such tenant.
+    #[error("there is no such tenant")]
+    Unknown,
+    /// The domain leads to a tenant already, perhaps to this one.
+    #[error("the domain {0} is taken")]
+    Taken(HostName),
+    /// The domain does not lead to this tenant.
+    #[error("the domain {0} does not lead to this tenant")]
+    NotIts(HostName),
+    /// The directory can't be used.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+}
+
+impl Directory {
+    /// Suspends, activates or puts into maintenance. Every process serves it so within a second.
+    ///
+    /// # Errors
+    /// Raised when there is no such tenant, and when its status does not allow it.
+    pub async fn change_status(&self, id: TenantId, transition: Transition) -> Result<Status, ChangeError> {
+        self.transition(id, transition, None).await
+    }
+
+    /// Brings a softly deleted tenant back to what it was.
+    ///
+    /// # Errors
+    /// Raised when there is no such tenant, and when it is not deleted.
+    pub async fn undelete(&self, id: TenantId) -> Result<Status, ChangeError> {
+        let before = self
+            .call(move |db| {
+                let sql = "SELECT deleted_from FROM tenant WHERE id = ?1";
+                let mut found = db.prepare_cached(sql)?;
+                let mut rows = found.query([id.get()])?;
+                let Some(row) = rows.next()? else { return Ok(None) };
+                Ok::<_, DirectoryError>(row.get::<_, Option<String>>(0)?)
+            })
+            .await?;
+        let to = match before.as_deref() {
+            Some("suspended") => Restored::Suspended,
+            Some("maintenance") => Restored::Maintenance,
+            _ => Restored::Active,
+        };
+        self.transition(id, Transition::Undelete { to }, None).await
+    }
+
+    /// First step of a purge: the tenant can't be brought back, and the journal names who removes it.
+    pub(crate) async fn begin_purge(&self, id: TenantId, owner: &str) -> Result<Status, ChangeError> {
+        self.transition(id, Transition::Purge, Some(owner.to_owned())).await
+    }
+
+    async fn transition(
+        &self,
+        id: TenantId,
+        transition: Transition,
+        purger: Option<String>,
+    ) -> Result<Status, ChangeError> {
+        let actor = self.actor();
+        self.call(move |db| {
+            let change = begin(db)?;
+            let from = status(&change, id)?.ok_or(ChangeError::Unknown)?;
+            let to = from.after(transition)?;
+            let generation = next_generation(&change)?;
+            let deleted = (to == Status::Deleted).then(now);
+            let from_text = deleted.as_ref().map(|_| from.as_str());
+            let set = "UPDATE tenant SET status = ?2, deleted = ?3, deleted_from = ?4, generation = ?5 WHERE id = ?1";
+            change
+                .execute(set, (id.get(), to.as_str(), deleted, from_text, generation))
+                .map_err(DirectoryError::from)?;
+            if let Some(owner) = purger {
+                journal::write(&change, id, Operation::Purge, &owner, false)?;
+            }
+            let detail = format!("{from} to {to}");
+            audit(&change, &actor, "tenant.status", Some(id), &detail)?;
+            change.commit().map_err(DirectoryError::from)?;
+            Ok(to)
+        })
+        .await
+    }
+
+    /// Gives a tenant another slug. Its data stays where it is: no file bears the slug.
+    ///
+    /// # Errors
+    /// Raised when there is no such tenant, and when the slug is taken.
+    pub async fn rename(&self, id: TenantId, slug: Slug, name: Option<String>) -> Result<(), RenameError> {
+        let actor = self.actor();
+        self.call(move |db| {
+            let change = begin(db)?;
+            if status(&change, id)?.is_none() {
+                return Err(RenameError::Unknown);
+            }
+            let generation = next_generation(&change)?;
+            audit(&change, &actor, "tenant.rename", Some(id), slug.as_str())?;
+            let set = "UPDATE OR IGNORE tenant SET slug = ?2, name = coalesce(?3, name), generation = ?4 WHERE id = ?1";
+            let row = (id.get(), slug.as_str(), name, generation);
+            if change.execute(set, row).map_err(DirectoryError::from)? == 0 {
+                return Err(RenameError::Taken(slug));
+            }
+            Ok(change.commit().map_err(DirectoryError::from)?)
+        })
+        .await
+    }
+
+    /// Lets a domain lead to a tenant. The first one is its primary.
+    ///
+    /// # Errors
+    /// Raised when there is no such tenant, and when the domain is taken.
+    pub async fn add_domain(&self, id: TenantId, host: HostName) -> Result<(), DomainError> {
+        let actor = self.actor();
+        self.change_domains(id, move |change| {
+            audit(change, &actor, "domain.add", Some(id), host.as_str())?;
+            if insert_domain(change, id, &host)? { Ok(()) } else { Err(DomainError::Taken(host)) }
+        })
+        .await
+    }
+
+    /// Lets a domain lead nowhere. When it was the primary one, the next takes its place.
+    ///
+    /// # Errors
+    /// Raised when there is no such tenant, and when the domain does not lead to it.
+    pub async fn remove_domain(&self, id: TenantId, host: HostName) -> Result<(), DomainError> {
+        let actor = self.actor();
+        self.change_domains(id, move |change| {
+            audit(change, &actor, "domain.remove", Some(id), host.as_str())?;
+            let delete = "DELETE FROM domain WHERE tenant_id = ?1 AND host = ?2";
+            let removed = change.execute(delete, (id.get(), host.as_str())).map_err(DirectoryError::from)?;
+            if removed == 0 { Err(DomainError::NotIts(host)) } else { Ok(()) }
+        })
+        .await
+    }
+
+    /// Makes one of a tenant's domains the primary one.
+    ///
+    /// # Errors
+    /// Raised when there is no such tenant, and when the domain does not lead to it.
+    pub async fn set_primary_domain(&self, id: TenantId, host: HostName) -> Result<(), DomainError> {
+        let actor = self.actor();
+        self.change_domains(id, move |change| {
+            audit(change, &actor, "domain.primary", Some(id), host.as_str())?;
+            let set = "UPDATE domain SET position = (SELECT min(position) - 1 FROM domain WHERE tenant_id = ?1) \
+                       WHERE tenant_id = ?1 AND host = ?2";
+            let moved = change.execute(set, (id.get(), host.as_str())).map_err(DirectoryError::from)?;
+            if moved == 0 { Err(DomainError::NotIts(host)) } else { Ok(()) }
+        })
+        .await
+    }
+
+    async fn change_domains(
+        &self,
+        id: TenantId,
+        work: impl FnOnce(&Transaction<'_>) -> Result<(), DomainError> + Send + 'static,
+    ) -> Result<(), DomainError> {
+        self.call(move |db| {
+            let change = begin(db)?;
+            if status(&change, id)?.is_none() {
+                return Err(DomainError::Unknown);
+            }
+            work(&change)?;
+            let generation = next_generation(&change)?;
+            change
+                .execute("UPDATE tenant SET generation = ?2 WHERE id = ?1", (id.get(), generation))
+                .map_err(DirectoryError::from)?;
+            Ok(change.commit().map_err(DirectoryError::from)?)
+        })
+        .await
+    }
+
+    /// Notes the version that tenants' data has, as heard from the data itself.
+    pub(crate) async fn note_version(&self, ids: Vec<TenantId>, version: &str) -> Result<(), DirectoryError> {
+        let version = version.to_owned();
+        self.call(move |db| {
+            let change = begin(db)?;
+            let mut set = change.prepare_cached("UPDATE tenant SET version = ?2 WHERE id = ?1")?;
+            for id in ids {
+                set.execute((id.get(), &version))?;
+            }
+            drop(set);
+            Ok(change.commit()?)
+        })
+        .await
+    }
+
+    /// Notes where a server is; the answer is where it was when it was first used.
+    pub(crate) async fn note_server(&self, alias: Alias, location: String) -> Result<String, DirectoryError> {
+        self.call(move |db| {
+            let change = begin(db)?;
+            let add =
+                "INSERT INTO server (alias, location, since) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+            change.execute(add, (alias.as_str(), location, now()))?;
+            let first = change.query_row(
+                "SELECT location FROM server WHERE alias = ?1",
+                [alias.as_str()],
+                |row| row.get(0),
+            )?;
+            change.commit()?;
+            Ok(first)
+        })
+        .await
+    }
+}
+
+/// Begins a change; dropped without a commit, nothing has changed.
+pub(super) fn begin(db: &mut Connection) -> Result<Transaction<'_>, DirectoryError> {
+    Ok(db.transaction_with_behavior(TransactionBehavior::Immediate)?)
+}
+
+/// The instant, as the directory writes it.
+pub(super) fn now() -> String {
+    Timestamp::now().to_string()
+}
+
+/// The instant that lies `days` back.
+pub(crate) fn days_ago(days: i64) -> Timestamp {
+    Timestamp::now().saturating_sub((days * 24).hours()).unwrap_or(Timestamp::MIN)
+}
+
+/// The number of the change at hand: memory everywhere knows by it what to read again.
+pub(super) fn next_generation(change: &Transaction<'_>) -> Result<i64, DirectoryError> {
+    let sql = "UPDATE instance SET generation = generation + 1 RETURNING generation";
+    Ok(change.query_row(sql, [], |row| row.get(0))?)
+}
+
+/// Enters a tenant and its domains.
+pub(super) fn insert(
+    change: &Transaction<'_>,
+    row: &NewRow,
+    generation: i64,
+) -> Result<TenantId, RowConflict> {
+    let taken = |sql: &str, text: &str| -> Result<bool, DirectoryError> {
+        Ok(change.prepare_cached(sql)?.exists([text])?)
+    };
+    if taken("SELECT 1 FROM tenant WHERE slug = ?1", row.slug.as_str())? {
+        return Err(RowConflict::Slug(row.slug.clone()));
+    }
+    let (server, isolation, opaque, claimed) = match &row.placement {
+        Placement::Made { server, isolation, name } => {
+            (Some(server), Some(isolation.as_str()), Some(name), None)
+        }
+        Placement::Claimed { database } => (None, None, None, Some(database)),
+    };
+    if let Some(database) = claimed
+        && taken("SELECT 1 FROM tenant WHERE claimed = ?1", database.as_str())?
+    {
+        return Err(RowConflict::Claimed(database.clone()));
+    }
+    let sql = "INSERT INTO tenant (slug, name, status, created, server, isolation, opaque, claimed, generation) \
+               VALUES (?1, ?2, 'provisioning', ?3, ?4, ?5, ?6, ?7, ?8)";
+    let values = (
+        row.slug.as_str(),
+        &row.name,
+        now(),
+        server.map(Alias::as_str),
+        isolation,
+        opaque.map(|name| name.as_str()),
+        claimed.map(Alias::as_str),
+        generation,
+    );
+    let id = change
+        .prepare_cached(sql)
+        .and_then(|mut insert| insert.insert(values))
+        .map_err(DirectoryError::from)?;
+    let id = TenantId::new(id);
+    for host in &row.domains {
+        if !insert_domain(change, id, host)? {
+            return Err(RowConflict::Domain(host.clone()));
+        }
+    }
+    Ok(id)
+}
+
+/// Whether the domain was free.
+fn insert_domain(change: &Transaction<'_>, id: TenantId, host: &HostName) -> Result<bool, DirectoryError> {
+    let sql = "INSERT INTO domain (host, tenant_id, position) \
+               SELECT ?1, ?2, coalesce(max(position) + 1, 0) FROM domain WHERE tenant_id = ?2 \
+               ON CONFLICT (host) DO NOTHING";
+    Ok(change.prepare_cached(sql)?.execute((host.as_str(), id.get()))? == 1)
+}
+
+fn status(change: &Transaction<'_>, id: TenantId) -> Result<Option<Status>, DirectoryError> {
+    let mut found = change.prepare_cached("SELECT status FROM tenant WHERE id = ?1")?;
+    let mut rows = found.query([id.get()])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    Ok(Some(read::parse(&row.get::<_, String>(0)?)?))
+}
+
+/// Writes down what is done, in the transaction that does it.
+pub(super) fn audit(
+    change: &Transaction<'_>,
+    actor: &str,
+    action: &str,
+    tenant: Option<TenantId>,
+    detail: &str,
+) -> Result<(), DirectoryError> {
+    let sql = "INSERT INTO audit (at, actor, action, tenant, slug, detail) \
+               VALUES (?1, ?2, ?3, ?4, (SELECT slug FROM tenant WHERE id = ?4), ?5)";
+    change.prepare_cached(sql)?.execute((now(), actor, action, tenant.map(TenantId::get), detail))?;
+    Ok(())
+}

@@ -1,0 +1,143 @@
+//! The journal: which changes of several steps are under way, and who does them.
+
+use rusqlite::Transaction;
+use tenantry_core::TenantId;
+
+use super::change::{self, NewRow, RowConflict};
+use super::{Directory, DirectoryError, read};
+
+/// A change of several steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    /// A tenant is being made: what is left of it goes.
+    Create,
+    /// A tenant is being purged: what is left of it goes.
+    Purge,
+}
+
+/// A change that is under way, or was when its owner ended.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) tenant: TenantId,
+    pub(crate) operation: Operation,
+    /// Whose change it is: the name of a lock file that its process holds while it lives.
+    pub(crate) owner: String,
+    /// Whether the file that the tenant claims was there before.
+    pub(crate) existed: bool,
+}
+
+impl Operation {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Purge => "purge",
+        }
+    }
+}
+
+impl Directory {
+    /// First step of a creation: the tenants stand in the directory, not served, and the journal names their maker.
+    /// All or none.
+    pub(crate) async fn begin_create(
+        &self,
+        rows: Vec<NewRow>,
+        owner: &str,
+    ) -> Result<Vec<TenantId>, RowConflict> {
+        let owner = owner.to_owned();
+        self.call(move |db| {
+            let change = change::begin(db)?;
+            let generation = change::next_generation(&change)?;
+            let mut ids = Vec::with_capacity(rows.len());
+            for row in &rows {
+                let id = change::insert(&change, row, generation)?;
+                write(&change, id, Operation::Create, &owner, row.existed)?;
+                ids.push(id);
+            }
+            change.commit().map_err(DirectoryError::from)?;
+            Ok(ids)
+        })
+        .await
+    }
+
+    /// Last step of a creation: the tenants are active, and their data is known to have `version`.
+    pub(crate) async fn end_create(&self, ids: Vec<TenantId>, version: &str) -> Result<(), DirectoryError> {
+        let (version, actor) = (version.to_owned(), self.actor());
+        self.call(move |db| {
+            let change = change::begin(db)?;
+            let generation = change::next_generation(&change)?;
+            for id in ids {
+                let set = "UPDATE tenant SET status = 'active', version = ?2, generation = ?3 \
+                           WHERE id = ?1 AND status = 'provisioning'";
+                if change.prepare_cached(set)?.execute((id.get(), &version, generation))? == 0 {
+                    return Err(DirectoryError::Unreadable(format!(
+                        "tenant {id} is not being made any more"
+                    )));
+                }
+                forget(&change, id)?;
+                change::audit(&change, &actor, "tenant.create", Some(id), "")?;
+            }
+            Ok(change.commit()?)
+        })
+        .await
+    }
+
+    /// Takes a tenant out of the directory, and its change out of the journal: last step of a purge, and of undoing
+    /// a creation.
+    pub(crate) async fn remove(&self, id: TenantId, action: &'static str) -> Result<(), DirectoryError> {
+        let actor = self.actor();
+        self.call(move |db| {
+            let change = change::begin(db)?;
+            change::audit(&change, &actor, action, Some(id), "")?;
+            forget(&change, id)?;
+            change.execute("DELETE FROM domain WHERE tenant_id = ?1", [id.get()])?;
+            change.execute("DELETE FROM tenant WHERE id = ?1", [id.get()])?;
+            change.execute("UPDATE instance SET removals = removals + 1", [])?;
+            Ok(change.commit()?)
+        })
+        .await
+    }
+
+    /// Every change that is under way.
+    pub(crate) async fn journal(&self) -> Result<Vec<Entry>, DirectoryError> {
+        self.call(|db| {
+            let mut found = db.prepare_cached("SELECT tenant_id, operation, owner, existed FROM journal")?;
+            let mut rows = found.query([])?;
+            let mut entries = Vec::new();
+            while let Some(row) = rows.next()? {
+                let operation: String = row.get(1)?;
+                entries.push(Entry {
+                    tenant: TenantId::new(row.get(0)?),
+                    operation: match operation.as_str() {
+                        "create" => Operation::Create,
+                        "purge" => Operation::Purge,
+                        _ => return Err(DirectoryError::Unreadable(format!("an operation {operation:?}"))),
+                    },
+                    owner: row.get(2)?,
+                    existed: row.get(3)?,
+                });
+            }
+            Ok(entries)
+        })
+        .await
+    }
+}
+
+/// Writes into the journal that a change begins.
+pub(super) fn write(
+    change: &Transaction<'_>,
+    id: TenantId,
+    operation: Operation,
+    owner: &str,
+    existed: bool,
+) -> Result<(), DirectoryError> {
+    let sql = "INSERT INTO journal (tenant_id, operation, owner, existed, started) VALUES (?1, ?2, ?3, ?4, ?5) \
+               ON CONFLICT (tenant_id) DO UPDATE SET owner = excluded.owner, operation = excluded.operation";
+    let row = (id.get(), operation.as_str(), owner, existed, change::now());
+    change.prepare_cached(sql)?.execute(row)?;
+    Ok(())
+}
+
+fn forget(change: &Transaction<'_>, id: TenantId) -> Result<(), DirectoryError> {
+    change.prepare_cached("DELETE FROM journal WHERE tenant_id = ?1")?.execute([id.get()])?;
+    Ok(())
+}

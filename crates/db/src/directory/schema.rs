@@ -1,0 +1,78 @@
+//! The directory's own tables, and the check that a file is a directory that this program knows.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::DirectoryError;
+
+/// Marks a SQLite file as a directory: "tnty" in ASCII, in the header's field for this purpose
+/// (<https://sqlite.org/fileformat2.html#application_id>).
+const APPLICATION_ID: i32 = 0x746e_7479;
+
+/// The steps that lead from an empty file to the tables of today; their count is the file's version. A step that has
+/// been released never changes.
+const STEPS: [&str; 1] = [include_str!("schema.sql")];
+
+/// How long a change waits for another process's change.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Opens the directory, making or completing its tables.
+pub(super) fn open(path: &Path) -> Result<Connection, DirectoryError> {
+    let mut db = connect(path)?;
+    match complete(&mut db) {
+        Err(DirectoryError::Database(error))
+            if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) =>
+        {
+            Err(DirectoryError::NotADirectory(path.to_owned()))
+        }
+        Err(DirectoryError::NotADirectory(_)) => Err(DirectoryError::NotADirectory(path.to_owned())),
+        Err(error) => Err(error),
+        Ok(()) => Ok(db),
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "the one place that opens the directory")]
+fn connect(path: &Path) -> Result<Connection, DirectoryError> {
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Ok(Connection::open_with_flags(path, flags)?)
+}
+
+fn complete(db: &mut Connection) -> Result<(), DirectoryError> {
+    db.busy_timeout(BUSY_TIMEOUT)?;
+    db.set_prepared_statement_cache_capacity(64);
+    db.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0))?;
+    db.pragma_update(None, "synchronous", "full")?;
+    db.pragma_update(None, "foreign_keys", true)?;
+    let known = STEPS.len();
+    if version(db)? == known {
+        return Ok(());
+    }
+    let change = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let found = version(&change)?;
+    if found > known {
+        return Err(DirectoryError::Newer { found, known });
+    }
+    for step in &STEPS[found..] {
+        change.execute_batch(step)?;
+    }
+    change.pragma_update(None, "application_id", APPLICATION_ID)?;
+    change.pragma_update(None, "user_version", i64::try_from(known).unwrap_or(i64::MAX))?;
+    Ok(change.commit()?)
+}
+
+/// The version of a directory; 0 for an empty file.
+fn version(db: &Connection) -> Result<usize, DirectoryError> {
+    let application: i32 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: u32 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    match (application, tables) {
+        (APPLICATION_ID, _) => {
+            let version: u32 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            Ok(usize::try_from(version).unwrap_or(usize::MAX))
+        }
+        (_, 0) => Ok(0),
+        _ => Err(DirectoryError::NotADirectory(std::path::PathBuf::new())),
+    }
+}

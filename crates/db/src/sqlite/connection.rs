@@ -1,0 +1,139 @@
+//! A connection as every one of them is opened: its flags, its pragmas, and what no statement on it may do.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
+use rusqlite::limits::Limit;
+use rusqlite::{Connection, OpenFlags};
+
+use super::clock::{JobClock, STEPS};
+use super::pool::Synchronous;
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    Read,
+    Write,
+}
+
+/// An open connection to one tenant's file.
+#[derive(Debug)]
+pub(super) struct OpenConnection {
+    pub(super) db: Connection,
+    pub(super) clock: JobClock,
+    /// Whether BEGIN, COMMIT and ROLLBACK pass just now: only the engine's own do.
+    control: Arc<AtomicBool>,
+}
+
+/// How long a writer waits for another process's writer.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Prepared statements kept on each connection.
+const STATEMENTS: usize = 64;
+
+/// Pragmas that only tell, and one that a migration needs inside its transaction. Every other is refused.
+const ALLOWED_PRAGMAS: [&str; 11] = [
+    "defer_foreign_keys",
+    "foreign_key_check",
+    "foreign_key_list",
+    "index_info",
+    "index_list",
+    "index_xinfo",
+    "integrity_check",
+    "quick_check",
+    "table_info",
+    "table_list",
+    "table_xinfo",
+];
+
+impl OpenConnection {
+    /// Opens a tenant's file. It is never created here.
+    pub(super) fn open(path: &Path, access: Access, synchronous: Synchronous) -> rusqlite::Result<Self> {
+        let mut db = open_existing(path)?;
+        prepare(&db, synchronous)?;
+        if access == Access::Read {
+            db.pragma_update(None, "query_only", true)?;
+        }
+        let control = Arc::new(AtomicBool::new(false));
+        let allowed = Arc::clone(&control);
+        db.authorizer(Some(move |asked: AuthContext<'_>| authorize(&asked, &allowed)))?;
+        let clock = JobClock::default();
+        let ticking = clock.clone();
+        db.progress_handler(STEPS, Some(move || ticking.tick()))?;
+        Ok(Self { db, clock, control })
+    }
+
+    /// Runs one of the engine's own BEGIN, COMMIT and ROLLBACK.
+    pub(super) fn control(&self, sql: &str) -> rusqlite::Result<()> {
+        self.control.store(true, Ordering::Relaxed);
+        let done = self.db.execute_batch(sql);
+        self.control.store(false, Ordering::Relaxed);
+        done
+    }
+
+    /// Whether a transaction is open.
+    pub(super) fn in_transaction(&self) -> bool {
+        !self.db.is_autocommit()
+    }
+}
+
+/// Opens a file that only this process can reach yet or no more: a template being made, a file being examined.
+/// What it may do is not limited; who calls it holds the exclusive lock.
+pub(crate) fn open_exclusively(path: &Path, create: bool) -> rusqlite::Result<Connection> {
+    let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    flags.set(OpenFlags::SQLITE_OPEN_CREATE, create);
+    open(path, flags)
+}
+
+fn open_existing(path: &Path) -> rusqlite::Result<Connection> {
+    open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+}
+
+#[allow(clippy::disallowed_methods, reason = "the one place that opens tenants' files")]
+fn open(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    Connection::open_with_flags(path, flags)
+}
+
+fn prepare(db: &Connection, synchronous: Synchronous) -> rusqlite::Result<()> {
+    db.busy_timeout(BUSY_TIMEOUT)?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS);
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+    db.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+    let mode: String = db.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+    if mode != "wal" {
+        db.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0))?;
+    }
+    db.pragma_update(None, "synchronous", synchronous.as_pragma())?;
+    // In KiB when negative: a quarter of SQLite's default, since there may be thousands of these.
+    db.pragma_update(None, "cache_size", -512)
+}
+
+/// What no statement may do: leave the file (ATTACH, and VACUUM INTO which is one), change the connection for whoever
+/// has it next (pragmas, temporary tables), or meddle with the engine's transactions.
+fn authorize(asked: &AuthContext<'_>, control: &AtomicBool) -> Authorization {
+    match asked.action {
+        AuthAction::Attach { .. }
+        | AuthAction::Detach { .. }
+        | AuthAction::CreateTempTable { .. }
+        | AuthAction::CreateTempIndex { .. }
+        | AuthAction::CreateTempTrigger { .. }
+        | AuthAction::CreateTempView { .. } => Authorization::Deny,
+        AuthAction::Transaction { .. } | AuthAction::Savepoint { .. } if !control.load(Ordering::Relaxed) => {
+            Authorization::Deny
+        }
+        AuthAction::Pragma { pragma_name, .. } if !ALLOWED_PRAGMAS.contains(&pragma_name) => {
+            Authorization::Deny
+        }
+        AuthAction::Function { function_name } if function_name.eq_ignore_ascii_case("load_extension") => {
+            Authorization::Deny
+        }
+        _ => Authorization::Allow,
+    }
+}

@@ -1,0 +1,127 @@
+//! A tenant's file by name, and the operating system's lock that tells other processes that it is in use.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tenantry_core::TenantId;
+
+/// One tenant's file, from its activation to the next change of its status.
+#[derive(Debug)]
+pub(crate) struct DataFile {
+    /// The tenant whose file it is: the key of everything that is kept for it.
+    tenant: TenantId,
+    path: PathBuf,
+    lock: PathBuf,
+    closed: AtomicBool,
+}
+
+/// A lock on a tenant's `.lock` file, shared while it is served, exclusive while it is made, purged or replaced.
+/// The system lets go of it when the process ends, however it ends.
+#[derive(Debug)]
+pub(crate) struct FileLock {
+    _held: File,
+}
+
+/// Raised when a tenant's `.lock` file could not be locked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LockError {
+    /// Another process (or another part of this one) holds it.
+    #[error("the tenant's data is in use elsewhere")]
+    Held,
+    /// The tenant's files are not there: it was purged, or someone removed them.
+    #[error("the tenant's files are not there")]
+    Missing,
+    #[error("the tenant's lock file can't be used")]
+    Io(#[source] io::Error),
+}
+
+impl DataFile {
+    /// The file at `path`, guarded by the lock file at `lock`. Both are absolute, so that SQLite never takes one for
+    /// a URI.
+    pub(crate) fn new(tenant: TenantId, path: PathBuf, lock: PathBuf) -> Self {
+        Self { tenant, path, lock, closed: AtomicBool::new(false) }
+    }
+
+    pub(crate) fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Ends this file's use for good: every later operation on it is refused.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// The lock that a process holds while it has the file open.
+    pub(super) fn lock_shared(&self) -> Result<FileLock, LockError> {
+        let held = open_lock(&self.lock, false)?;
+        held.try_lock_shared().map_err(refused)?;
+        still_there(held, &self.lock)
+    }
+}
+
+impl FileLock {
+    /// The lock of the one who makes a tenant: the lock file comes into being with it.
+    pub(crate) fn create(path: &Path) -> Result<Self, LockError> {
+        let held = open_lock(path, true)?;
+        held.try_lock().map_err(refused)?;
+        still_there(held, path)
+    }
+
+    /// The lock of the one who removes or replaces a tenant's file.
+    pub(crate) fn exclusive(path: &Path) -> Result<Self, LockError> {
+        let held = open_lock(path, false)?;
+        held.try_lock().map_err(refused)?;
+        still_there(held, path)
+    }
+}
+
+fn open_lock(path: &Path, create: bool) -> Result<File, LockError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(create).mode(0o600);
+    options.open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => LockError::Missing,
+        _ => LockError::Io(error),
+    })
+}
+
+fn refused(error: TryLockError) -> LockError {
+    match error {
+        TryLockError::WouldBlock => LockError::Held,
+        TryLockError::Error(error) => LockError::Io(error),
+    }
+}
+
+/// A lock on a file that was unlinked meanwhile guards nothing: the path must still lead to what is held.
+fn still_there(held: File, path: &Path) -> Result<FileLock, LockError> {
+    let ours = held.metadata().map_err(LockError::Io)?;
+    match path.metadata() {
+        Ok(there) if (there.dev(), there.ino()) == (ours.dev(), ours.ino()) => Ok(FileLock { _held: held }),
+        Ok(_) => Err(LockError::Held),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(LockError::Missing),
+        Err(error) => Err(LockError::Io(error)),
+    }
+}
+
+/// Removes a database and what SQLite keeps beside it. What is not there is no error, so that it can be done again.
+pub(crate) fn remove_database(path: &Path) -> io::Result<()> {
+    for suffix in ["-wal", "-shm", "-journal", ""] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        match std::fs::remove_file(&name) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}

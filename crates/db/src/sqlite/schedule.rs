@@ -1,0 +1,327 @@
+//! Which job runs next: lanes take turns, reads need a slot, files live within the budget of descriptors.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use tenantry_core::TenantId;
+use tokio::sync::oneshot;
+
+use super::connection::OpenConnection;
+use super::file::{DataFile, FileLock};
+use super::lane::{After, Closing, Job, Lane, Queue, Turn};
+
+/// The most reads that may run beyond the slots, having outlived their slice.
+pub(super) const SLOW_READS: usize = 8;
+
+/// The most writes that run at a time, each waiting for the disk more than for a core.
+pub(super) const WRITES: usize = 16;
+
+/// The pool's state, behind its one mutex.
+pub(super) struct State {
+    lanes: HashMap<TenantId, Lane>,
+    /// Lanes whose next read, or write, could start.
+    reads: VecDeque<TenantId>,
+    writes: VecDeque<TenantId>,
+    /// Lanes that wait for descriptors.
+    starved: Vec<TenantId>,
+    /// What was taken out of lanes to make room, and is closed before anything else is opened.
+    evicted: Vec<Closing>,
+    /// Lanes by when they were last used, the oldest first; an entry that a later use made untrue is passed over.
+    used: VecDeque<(TenantId, u64)>,
+    uses: u64,
+    read_slots: usize,
+    write_slots: usize,
+    slow: usize,
+    descriptors: usize,
+    pub(super) idle_threads: usize,
+    pub(super) threads: usize,
+    /// Nothing new is taken in: every file is being closed.
+    pub(super) closing: bool,
+    /// Nobody is left to give the pool work: the threads end.
+    pub(super) stopping: bool,
+}
+
+/// A job, with what it needs to run.
+pub(super) struct Task {
+    pub(super) key: TenantId,
+    pub(super) file: Arc<DataFile>,
+    pub(super) queue: Queue,
+    pub(super) job: Job,
+    /// The connection to run on; `None`: one is to be opened.
+    pub(super) connection: Option<OpenConnection>,
+    /// Whether the file's lock is to be taken first.
+    pub(super) first: bool,
+    /// Files to close first, so that the budget holds.
+    pub(super) evicted: Vec<Closing>,
+    /// The descriptors that were set aside for what is to be opened.
+    pub(super) cost: usize,
+}
+
+/// What is known of a job after it has run.
+pub(super) struct Finished {
+    pub(super) key: TenantId,
+    pub(super) queue: Queue,
+    pub(super) after: After,
+    /// The connection, unless it could not be had or can't be used again.
+    pub(super) connection: Option<OpenConnection>,
+    /// The descriptors that are free again where there is no connection.
+    pub(super) lost: usize,
+    pub(super) gave_up_slot: bool,
+}
+
+impl State {
+    pub(super) fn new(read_slots: usize, descriptors: usize) -> Self {
+        Self {
+            lanes: HashMap::new(),
+            reads: VecDeque::new(),
+            writes: VecDeque::new(),
+            starved: Vec::new(),
+            evicted: Vec::new(),
+            used: VecDeque::new(),
+            uses: 0,
+            read_slots,
+            write_slots: WRITES,
+            slow: 0,
+            descriptors,
+            idle_threads: 0,
+            threads: 0,
+            closing: false,
+            stopping: false,
+        }
+    }
+
+    /// The number of open files.
+    pub(super) fn open_files(&self) -> usize {
+        self.lanes.values().filter(|lane| lane.lock.is_some()).count()
+    }
+
+    /// Puts a job in its lane's queue. A job of a file that is closed comes back.
+    pub(super) fn submit(
+        &mut self,
+        key: TenantId,
+        file: &Arc<DataFile>,
+        queue: Queue,
+        job: Job,
+    ) -> Result<(), Job> {
+        if queue != Queue::Lease && (file.is_closed() || self.closing) {
+            return Err(job);
+        }
+        let lane = self.lanes.entry(key).or_insert_with(|| Lane::new(Arc::clone(file)));
+        lane.queue(queue).push_back(job);
+        self.enlist(key);
+        Ok(())
+    }
+
+    /// Whether a thread would find something to do.
+    pub(super) fn has_work(&self) -> bool {
+        (self.read_slots > 0 && !self.reads.is_empty()) || (self.write_slots > 0 && !self.writes.is_empty())
+    }
+
+    /// The next job to run.
+    pub(super) fn next(&mut self) -> Option<Task> {
+        while self.read_slots > 0
+            && let Some(key) = self.reads.pop_front()
+        {
+            if let Some(task) = self.start_read(key) {
+                return Some(task);
+            }
+        }
+        while self.write_slots > 0
+            && let Some(key) = self.writes.pop_front()
+        {
+            if let Some(task) = self.start_write(key) {
+                return Some(task);
+            }
+        }
+        None
+    }
+
+    /// A read has outlived its slice: its slot goes to another, unless too many have done so.
+    pub(super) fn give_up_slot(&mut self) -> bool {
+        if self.slow == SLOW_READS {
+            return false;
+        }
+        self.slow += 1;
+        self.read_slots += 1;
+        true
+    }
+
+    /// The first to open a file has done so, or has failed to: the others need not wait for it any longer.
+    pub(super) fn opened(&mut self, key: TenantId, lock: Option<FileLock>) {
+        if let Some(lane) = self.lanes.get_mut(&key) {
+            lane.opening = false;
+            lane.lock = lock;
+        }
+        self.enlist(key);
+    }
+
+    /// Takes back what a job ran with; what is to be closed comes out.
+    pub(super) fn finish(&mut self, done: Finished) -> Vec<Closing> {
+        match done.queue {
+            Queue::Reads if done.gave_up_slot => self.slow -= 1,
+            Queue::Reads => self.read_slots += 1,
+            Queue::Writes | Queue::Lease => self.write_slots += 1,
+        }
+        let key = done.key;
+        self.put_back(done);
+        let mut closing = std::mem::take(&mut self.evicted);
+        closing.extend(self.forget_if_done(key));
+        self.enlist_starved();
+        self.enlist(key);
+        closing
+    }
+
+    /// Ends the use of a file: what waits comes out, to be refused; `gone` hears when nothing of it is open.
+    pub(super) fn close(&mut self, key: TenantId, gone: oneshot::Sender<()>) -> (Vec<Job>, Option<Closing>) {
+        let Some(lane) = self.lanes.get_mut(&key) else {
+            // The receiver may have lost interest: nothing is owed to it then.
+            let _ = gone.send(());
+            return (Vec::new(), None);
+        };
+        lane.file.close();
+        lane.closed.push(gone);
+        let mut refused: Vec<Job> = lane.reads.drain(..).collect();
+        refused.extend(lane.writes.drain(..));
+        let closing = self.forget_if_done(key);
+        self.enlist_starved();
+        (refused, closing)
+    }
+
+    /// The keys of all lanes, open or waiting to be.
+    pub(super) fn keys(&self) -> Vec<TenantId> {
+        self.lanes.keys().copied().collect()
+    }
+
+    fn enlist(&mut self, key: TenantId) {
+        let Some(lane) = self.lanes.get_mut(&key) else { return };
+        if lane.can_read() && !lane.in_reads {
+            lane.in_reads = true;
+            self.reads.push_back(key);
+        }
+        if lane.can_write() && !lane.in_writes {
+            lane.in_writes = true;
+            self.writes.push_back(key);
+        }
+    }
+
+    fn enlist_starved(&mut self) {
+        for key in std::mem::take(&mut self.starved) {
+            self.enlist(key);
+        }
+    }
+
+    fn start_read(&mut self, key: TenantId) -> Option<Task> {
+        let lane = self.lanes.get_mut(&key)?;
+        lane.in_reads = false;
+        if !lane.can_read() {
+            return None;
+        }
+        let task = self.start(key, Queue::Reads)?;
+        self.read_slots -= 1;
+        Some(task)
+    }
+
+    fn start_write(&mut self, key: TenantId) -> Option<Task> {
+        let lane = self.lanes.get_mut(&key)?;
+        lane.in_writes = false;
+        if !lane.can_write() {
+            return None;
+        }
+        let queue = if lane.turn == Turn::Leased { Queue::Lease } else { Queue::Writes };
+        let task = self.start(key, queue)?;
+        self.write_slots -= 1;
+        Some(task)
+    }
+
+    /// Takes the next job out of a queue, with the descriptors that it needs.
+    fn start(&mut self, key: TenantId, queue: Queue) -> Option<Task> {
+        let Some(cost) = self.make_room(key, queue) else {
+            self.starved.push(key);
+            return None;
+        };
+        let lane = self.lanes.get_mut(&key)?;
+        let job = lane.queue(queue).pop_front()?;
+        self.descriptors -= cost;
+        lane.descriptors += cost;
+        let first = lane.lock.is_none();
+        lane.opening = first;
+        let connection = if queue == Queue::Reads {
+            lane.reading += 1;
+            lane.readers.pop()
+        } else {
+            lane.turn = Turn::Running;
+            lane.writer.take()
+        };
+        let file = Arc::clone(&lane.file);
+        let evicted = if cost > 0 { std::mem::take(&mut self.evicted) } else { Vec::new() };
+        self.enlist(key);
+        Some(Task { key, file, queue, job, connection, first, evicted, cost })
+    }
+
+    /// Sees to it that the next job in a lane's queue has the descriptors it needs, and says how many, by closing the
+    /// least used files. One in use is never closed; one whose jobs all wait, for descriptors perhaps, may be.
+    fn make_room(&mut self, key: TenantId, queue: Queue) -> Option<usize> {
+        loop {
+            let cost = self.lanes.get(&key)?.cost(queue);
+            if self.descriptors >= cost {
+                return Some(cost);
+            }
+            let (least_used, use_number) = self.used.pop_front()?;
+            let Some(lane) = self.lanes.get_mut(&least_used) else { continue };
+            if lane.last_used == use_number && lane.is_at_rest() {
+                self.evicted.push(lane.take_open());
+                self.descriptors += std::mem::take(&mut lane.descriptors);
+                if lane.is_idle() {
+                    self.lanes.remove(&least_used);
+                }
+            }
+        }
+    }
+
+    /// Gives a lane back what one of its jobs had.
+    fn put_back(&mut self, done: Finished) {
+        let Some(lane) = self.lanes.get_mut(&done.key) else { return };
+        if done.connection.is_none() {
+            lane.descriptors -= done.lost;
+            self.descriptors += done.lost;
+        }
+        if done.queue == Queue::Reads {
+            lane.reading -= 1;
+            lane.readers.extend(done.connection);
+        } else {
+            lane.writer = done.connection;
+            let still_leased = match done.after {
+                After::Leased => true,
+                After::Released => false,
+                After::Nothing => done.queue == Queue::Lease,
+            };
+            lane.turn = if still_leased { Turn::Leased } else { Turn::Free };
+        }
+        self.remember_use(done.key);
+    }
+
+    fn remember_use(&mut self, key: TenantId) {
+        self.uses += 1;
+        let Some(lane) = self.lanes.get_mut(&key) else { return };
+        lane.last_used = self.uses;
+        self.used.push_back((key, self.uses));
+        if self.used.len() > 2 * self.lanes.len() + 64 {
+            let lanes = &self.lanes;
+            self.used.retain(|(key, number)| lanes.get(key).is_some_and(|lane| lane.last_used == *number));
+        }
+    }
+
+    /// Forgets a lane that holds nothing, and one that was closed and has nothing left to do.
+    fn forget_if_done(&mut self, key: TenantId) -> Option<Closing> {
+        let lane = self.lanes.get_mut(&key)?;
+        let ending = lane.file.is_closed() || self.closing;
+        if !lane.is_idle() || (lane.lock.is_some() && !ending) {
+            return None;
+        }
+        let mut closing = lane.take_open();
+        closing.heard = std::mem::take(&mut lane.closed);
+        self.descriptors += lane.descriptors;
+        self.lanes.remove(&key);
+        Some(closing)
+    }
+}

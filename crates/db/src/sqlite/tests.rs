@@ -1,0 +1,257 @@
+//! What the engine promises: nobody waits for another tenant, nothing is left on a connection, files stay in budget.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tenantry_core::TenantId;
+use tokio::time::timeout;
+
+use super::{DataFile, EngineError, FileLock, LockError, Pool, PoolConfig, Synchronous, open_exclusively};
+
+/// Long enough that only a hang gets there.
+const HANG: Duration = Duration::from_secs(60);
+
+const ENDLESS: &str =
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+
+fn pool(descriptors: usize, deadline: Duration) -> Pool {
+    Pool::new(PoolConfig { descriptors, deadline, synchronous: Synchronous::Normal })
+}
+
+/// A file that holds its tenant's number.
+fn file(folder: &Path, tenant: i64) -> Arc<DataFile> {
+    let path = folder.join(format!("{tenant}.db"));
+    let lock = folder.join(format!("{tenant}.lock"));
+    let db = open_exclusively(&path, true).unwrap();
+    db.execute_batch(&format!(
+        "PRAGMA journal_mode = wal; CREATE TABLE canary (tenant INTEGER); INSERT INTO canary VALUES ({tenant});"
+    ))
+    .unwrap();
+    drop(FileLock::create(&lock).unwrap());
+    Arc::new(DataFile::new(TenantId::new(tenant), path, lock))
+}
+
+async fn canaries(pool: &Pool, file: &Arc<DataFile>) -> Result<Vec<i64>, EngineError> {
+    pool.read(file, |db| {
+        let mut found = db.prepare_cached("SELECT tenant FROM canary ORDER BY rowid")?;
+        let rows = found.query_map([], |row| row.get(0))?;
+        rows.collect()
+    })
+    .await
+}
+
+async fn insert(pool: &Pool, file: &Arc<DataFile>, value: i64) -> Result<usize, EngineError> {
+    pool.write(file, move |db| db.execute("INSERT INTO canary VALUES (?1)", [value])).await
+}
+
+async fn endless(pool: &Pool, file: &Arc<DataFile>) -> Result<i64, EngineError> {
+    pool.read(file, |db| db.query_row(ENDLESS, [], |row| row.get(0))).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_tenants_share_room_for_one_file_and_each_sees_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let pool = pool(0, HANG);
+    let files: Vec<_> = (1..=20).map(|tenant| file(folder.path(), tenant)).collect();
+    let mut clients = tokio::task::JoinSet::new();
+    for client in 0..32_usize {
+        let (pool, files) = (pool.clone(), files.clone());
+        clients.spawn(async move {
+            for step in 0..40 {
+                let file = &files[(client * 7 + step * 3) % files.len()];
+                let tenant = file.tenant().get();
+                if step % 4 == 0 {
+                    insert(&pool, file, tenant).await.unwrap();
+                }
+                let seen = canaries(&pool, file).await.unwrap();
+                assert!(
+                    !seen.is_empty() && seen.iter().all(|canary| *canary == tenant),
+                    "{tenant}: {seen:?}"
+                );
+            }
+        });
+    }
+    timeout(HANG, clients.join_all()).await.expect("nobody starves");
+    assert!(pool.stats().open_files <= 2, "{pool:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_reports_of_one_tenant_hold_up_nobody_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let pool = pool(100, HANG);
+    let (slow, quick) = (file(folder.path(), 1), file(folder.path(), 2));
+    let reports: Vec<_> = (0..20)
+        .map(|_| {
+            let (pool, slow) = (pool.clone(), Arc::clone(&slow));
+            tokio::spawn(async move { endless(&pool, &slow).await })
+        })
+        .collect();
+    for _ in 0..50 {
+        assert_eq!(timeout(HANG, canaries(&pool, &quick)).await.unwrap().unwrap(), [2]);
+        timeout(HANG, insert(&pool, &slow, 1)).await.unwrap().unwrap();
+    }
+    reports.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_whose_caller_went_away_is_stopped_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let pool = pool(100, Duration::MAX);
+    let file = file(folder.path(), 1);
+    for _ in 0..10 {
+        assert!(timeout(Duration::from_millis(20), endless(&pool, &file)).await.is_err());
+    }
+    assert_eq!(timeout(HANG, canaries(&pool, &file)).await.unwrap().unwrap(), [1]);
+    assert_eq!(pool.stats().dropped, 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_past_its_deadline_is_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let pool = pool(100, Duration::from_millis(50));
+    let file = file(folder.path(), 1);
+    assert!(matches!(endless(&pool, &file).await, Err(EngineError::Timeout)));
+    assert_eq!(canaries(&pool, &file).await.unwrap(), [1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_keeps_all_or_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let pool = pool(100, HANG);
+    let file = file(folder.path(), 1);
+    let add =
+        |value: i64| move |db: &rusqlite::Connection| db.execute("INSERT INTO canary VALUES (?1)", [value]);
+
+    let kept = pool.begin(&file).await.unwrap();
+    kept.run(add(2)).await.unwrap();
+    assert_eq!(canaries(&pool, &file).await.unwrap(), [1], "readers see nothing before the commit");
+    kept.commit().await.unwrap();
+    assert!(matches!(kept.run(add(3)).await, Err(EngineError::TransactionEnded)));
+    drop(kept);
+
+    let dropped = pool.begin(&file).await.unwrap();
+    dropped.run(add(4)).await.unwrap();
+    drop(dropped);
+
+    let failed = pool.begin(&file).await.unwrap();
+    failed.run(add(5)).await.unwrap();
+    assert!(failed.run(|db| db.execute("INSERT INTO nowhere VALUES (1)", [])).await.is_err());
+    assert!(matches!(failed.run(add(6)).await, Err(EngineError::TransactionEnded)), "any error ends it");
+    assert!(matches!(failed.commit().await, Err(EngineError::TransactionEnded)));
+    drop(failed);
+
+    let panicked = pool.begin(&file).await.unwrap();
+    panicked.run(add(7)).await.unwrap();
+    assert!(matches!(
+        panicked.run(|_| -> Result<(), _> { panic!("inside") }).await,
+        Err(EngineError::Panicked)
+    ));
+    drop(panicked);
+
+    let undone = pool.begin(&file).await.unwrap();
+    undone.run(add(8)).await.unwrap();
+    undone.roll_back().await.unwrap();
+    drop(undone);
+
+    timeout(HANG, insert(&pool, &file, 9)).await.expect("the writer is free again").unwrap();
+    assert_eq!(canaries(&pool, &file).await.unwrap(), [1, 2, 9]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_dropped_while_it_waits_for_a_transaction_leaves_the_writer_free() {
+    let folder = tempfile::tempdir().unwrap();
+    let pool = pool(100, HANG);
+    let file = file(folder.path(), 1);
+    let held = pool.begin(&file).await.unwrap();
+    assert!(timeout(Duration::from_millis(20), pool.begin(&file)).await.is_err());
+    drop(held);
+    timeout(HANG, insert(&pool, &file, 2)).await.expect("the writer is free").unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_statement_leaves_the_file_or_changes_the_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let pool = pool(100, HANG);
+    let file = file(folder.path(), 1);
+    let stolen = folder.path().join("stolen.db");
+    let vacuum = format!("VACUUM INTO '{}'", stolen.display());
+    let attach = format!("ATTACH '{}' AS other", stolen.display());
+    for sql in [
+        attach.as_str(),
+        vacuum.as_str(),
+        "PRAGMA foreign_keys = off",
+        "PRAGMA query_only = off",
+        "PRAGMA journal_mode = delete",
+        "PRAGMA writable_schema = on",
+        "CREATE TEMP TABLE left_behind (a)",
+        "BEGIN",
+        "SAVEPOINT s",
+        "SELECT load_extension('x')",
+    ] {
+        let sql_owned = sql.to_owned();
+        let refused = pool.write(&file, move |db| db.execute_batch(&sql_owned)).await;
+        assert!(refused.is_err(), "{sql}");
+    }
+    assert!(!stolen.exists());
+    let written = pool.read(&file, |db| db.execute("INSERT INTO canary VALUES (2)", [])).await;
+    assert!(written.is_err(), "a reader does not write");
+    insert(&pool, &file, 3).await.unwrap();
+    assert_eq!(canaries(&pool, &file).await.unwrap(), [1, 3]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_reaches_its_caller_and_nobody_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let pool = pool(100, HANG);
+    let file = file(folder.path(), 1);
+    for _ in 0..30 {
+        let panicked = pool.read(&file, |_| -> Result<(), _> { panic!("inside") }).await;
+        assert!(matches!(panicked, Err(EngineError::Panicked)));
+    }
+    assert_eq!(timeout(HANG, canaries(&pool, &file)).await.unwrap().unwrap(), [1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_file_is_locked_until_it_is_closed_and_then_refuses() {
+    let folder = tempfile::tempdir().unwrap();
+    let pool = pool(100, HANG);
+    let file = file(folder.path(), 1);
+    let lock = folder.path().join("1.lock");
+    canaries(&pool, &file).await.unwrap();
+    assert!(matches!(FileLock::exclusive(&lock), Err(LockError::Held)));
+
+    let lease = pool.begin(&file).await.unwrap();
+    let closing = {
+        let pool = pool.clone();
+        tokio::spawn(async move { pool.close(TenantId::new(1)).await })
+    };
+    while !file.is_closed() {
+        tokio::task::yield_now().await;
+    }
+    assert!(matches!(canaries(&pool, &file).await, Err(EngineError::Closed)));
+    assert!(!closing.is_finished(), "the open transaction may end first");
+    lease.run(|db| db.execute("INSERT INTO canary VALUES (2)", [])).await.unwrap();
+    lease.commit().await.unwrap();
+    drop(lease);
+    timeout(HANG, closing).await.unwrap().unwrap();
+
+    assert_eq!(pool.stats().open_files, 0);
+    assert!(!folder.path().join("1.db-wal").exists(), "the log was written back");
+    let exclusive = FileLock::exclusive(&lock).expect("nobody holds it any more");
+    let again = Arc::new(DataFile::new(TenantId::new(1), folder.path().join("1.db"), lock.clone()));
+    let refused = canaries(&pool, &again).await;
+    assert!(matches!(refused, Err(EngineError::Lock(LockError::Held))), "{refused:?}");
+    drop(exclusive);
+    assert_eq!(canaries(&pool, &again).await.unwrap(), [1, 2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_not_there_is_an_error_and_is_not_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let pool = pool(100, HANG);
+    let (path, lock) = (folder.path().join("9.db"), folder.path().join("9.lock"));
+    let file = Arc::new(DataFile::new(TenantId::new(9), path, lock));
+    assert!(matches!(canaries(&pool, &file).await, Err(EngineError::Lock(LockError::Missing))));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
