@@ -71,6 +71,9 @@ pub enum ApplyError {
         /// Why.
         reason: StepError,
     },
+    /// A migration's Rust panicked: raised only for one tenant of a fleet.
+    #[error("a migration's step panicked")]
+    Panicked,
     /// The database itself can't be used.
     #[error("the database can't be used: {0}")]
     Database(StepError),

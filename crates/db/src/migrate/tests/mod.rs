@@ -2,6 +2,7 @@
 
 mod adoption;
 mod applying;
+mod fleet;
 mod registering;
 
 use std::collections::BTreeSet;
@@ -25,10 +26,15 @@ struct Fixture {
 impl Fixture {
     /// A file with nothing in it.
     fn empty() -> Self {
+        Self::of(TenantId::new(1))
+    }
+
+    /// The same, of this tenant.
+    fn of(tenant: TenantId) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("data.sqlite3");
         drop(Connection::open(&path).unwrap());
-        let file = Arc::new(DataFile { tenant: TenantId::new(1), path });
+        let file = Arc::new(DataFile { tenant, path });
         Self { pool: Pool::default(), file, _folder: folder }
     }
 

@@ -1,0 +1,132 @@
+//! Migrates many tenants at a time, and goes on past one that fails.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use tenantry_core::{Slug, TenantId};
+use tokio::task::{Id, JoinError, JoinSet};
+
+use super::apply::{Applied, ApplyError, apply};
+use super::history::History;
+use crate::sqlite::{DataFile, Pool};
+
+/// How many tenants' versions are written to the directory at once.
+const BATCH: usize = 100;
+
+/// A tenant whose data is to be migrated.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    /// Its slug, for people.
+    pub(crate) slug: Slug,
+    /// Its file.
+    pub(crate) file: Arc<DataFile>,
+}
+
+/// What happens while a fleet is migrated.
+#[derive(Debug)]
+pub enum Progress<'a> {
+    /// A tenant's migrations begin.
+    Started {
+        /// The tenant.
+        tenant: &'a Slug,
+    },
+    /// A tenant has all of them.
+    Done {
+        /// The tenant.
+        tenant: &'a Slug,
+        /// What it got.
+        applied: &'a Applied,
+    },
+    /// A tenant's data could not be migrated.
+    Failed {
+        /// The tenant.
+        tenant: &'a Slug,
+        /// Why.
+        reason: &'a ApplyError,
+    },
+}
+
+/// How it went for a fleet.
+#[derive(Debug, Default)]
+pub struct Summary {
+    /// How many tenants have all migrations now.
+    pub done: usize,
+    /// The tenants that failed, and why, in the order of their slugs.
+    pub failed: Vec<(Slug, ApplyError)>,
+}
+
+/// Migrates every target, `jobs` at a time.
+///
+/// `record` gets the tenants that are done, some at a time, to write their new version to the directory. A tenant
+/// that is done but not recorded is only asked again by the next run.
+///
+/// # Errors
+/// Raised when `record` fails: nothing new is begun then.
+pub(crate) async fn migrate_fleet<E>(
+    pool: &Pool,
+    history: &Arc<History>,
+    targets: impl IntoIterator<Item = Target>,
+    jobs: NonZeroUsize,
+    mut progress: impl FnMut(Progress<'_>),
+    mut record: impl AsyncFnMut(Vec<TenantId>) -> Result<(), E>,
+) -> Result<Summary, E> {
+    let mut run = Run { pool, history, tasks: JoinSet::new(), targets: HashMap::new() };
+    let mut waiting = targets.into_iter();
+    let mut summary = Summary::default();
+    let mut unrecorded = Vec::new();
+    loop {
+        while run.tasks.len() < jobs.get() {
+            let Some(target) = waiting.next() else { break };
+            progress(Progress::Started { tenant: &target.slug });
+            run.start(target);
+        }
+        let Some((target, outcome)) = run.next().await else { break };
+        let tenant = &target.slug;
+        match outcome {
+            Ok(applied) => {
+                progress(Progress::Done { tenant, applied: &applied });
+                summary.done += 1;
+                unrecorded.push(target.file.tenant);
+            }
+            Err(reason) => {
+                progress(Progress::Failed { tenant, reason: &reason });
+                summary.failed.push((target.slug, reason));
+            }
+        }
+        if unrecorded.len() >= BATCH {
+            record(std::mem::take(&mut unrecorded)).await?;
+        }
+    }
+    if !unrecorded.is_empty() {
+        record(unrecorded).await?;
+    }
+    summary.failed.sort_by(|(one, _), (other, _)| one.as_str().cmp(other.as_str()));
+    Ok(summary)
+}
+
+/// The tenants that are being migrated right now.
+struct Run<'a> {
+    pool: &'a Pool,
+    history: &'a Arc<History>,
+    tasks: JoinSet<Result<Applied, ApplyError>>,
+    targets: HashMap<Id, Target>,
+}
+
+impl Run<'_> {
+    /// Begins in a task of its own, so that a panic in a migration's Rust ends that tenant's turn and no more.
+    fn start(&mut self, target: Target) {
+        let (pool, history, file) = (self.pool.clone(), Arc::clone(self.history), Arc::clone(&target.file));
+        let task = self.tasks.spawn(async move { apply(&pool, &file, &history).await });
+        self.targets.insert(task.id(), target);
+    }
+
+    /// The next target that is through; none when there is no more.
+    async fn next(&mut self) -> Option<(Target, Result<Applied, ApplyError>)> {
+        let (id, outcome) = match self.tasks.join_next_with_id().await? {
+            Ok((id, outcome)) => (id, outcome),
+            Err(error) => (JoinError::id(&error), Err(ApplyError::Panicked)),
+        };
+        self.targets.remove(&id).map(|target| (target, outcome))
+    }
+}
