@@ -24,10 +24,16 @@ pub struct Alias(Box<str>);
 pub struct AliasError(String);
 
 impl Alias {
-    /// The alias that a server or database has when the operator names none.
+    /// `DB_DEFAULT`.
     #[must_use]
     pub fn default_alias() -> Self {
         Self("default".into())
+    }
+
+    /// The server in the data folder itself, which is there without being configured.
+    #[must_use]
+    pub fn local() -> Self {
+        Self("local".into())
     }
 
     /// The alias in lower case.

@@ -55,7 +55,7 @@ pub struct NotServing {
 impl TenantId {
     /// The id with this number, as read from the directory.
     #[must_use]
-    pub fn new(number: i64) -> Self {
+    pub const fn new(number: i64) -> Self {
         Self(number)
     }
 

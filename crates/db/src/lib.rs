@@ -3,9 +3,15 @@
 pub mod directory;
 #[cfg(feature = "axum")]
 mod extract;
+mod instance;
+pub mod lifecycle;
 pub mod migrate;
 pub mod model;
+mod places;
 mod sqlite;
 mod tenant_db;
 
+pub use instance::{Instance, InstanceConfig, OpenError, Stats};
+pub use places::{Location, PlaceError, UnknownPlace};
+pub use sqlite::Synchronous;
 pub use tenant_db::{Query, TenantDb};

@@ -1,6 +1,6 @@
 //! Changes of one tenant's entry: its status, its slug, its domains.
 
-use jiff::{Timestamp, ToSpan};
+use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tenantry_core::{
     Alias, HostName, Placement, Restored, Slug, Status, TenantId, Transition, TransitionError,
@@ -272,11 +272,6 @@ pub(super) fn begin(db: &mut Connection) -> Result<Transaction<'_>, DirectoryErr
 /// The instant, as the directory writes it.
 pub(super) fn now() -> String {
     Timestamp::now().to_string()
-}
-
-/// The instant that lies `days` back.
-pub(crate) fn days_ago(days: i64) -> Timestamp {
-    Timestamp::now().saturating_sub((days * 24).hours()).unwrap_or(Timestamp::MIN)
 }
 
 /// The number of the change at hand: memory everywhere knows by it what to read again.

@@ -4,7 +4,7 @@ use rusqlite::Transaction;
 use tenantry_core::TenantId;
 
 use super::change::{self, NewRow, RowConflict};
-use super::{Directory, DirectoryError, read};
+use super::{Directory, DirectoryError};
 
 /// A change of several steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

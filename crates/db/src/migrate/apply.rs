@@ -11,6 +11,7 @@ use super::operation::{MigrationId, Operation};
 use super::script;
 use super::step::{StepDb, StepError};
 use super::{builtin, permissions, render};
+use crate::places::UnknownPlace;
 use crate::sqlite::{DataFile, EngineError, Lease, Pool};
 
 /// What a tenant's data has had, and what it would get.
@@ -74,6 +75,9 @@ pub enum ApplyError {
     /// A migration's Rust panicked: raised only for one tenant of a fleet.
     #[error("a migration's step panicked")]
     Panicked,
+    /// The data is at an alias that is not configured.
+    #[error(transparent)]
+    Place(#[from] UnknownPlace),
     /// The database itself can't be used.
     #[error("the database can't be used: {0}")]
     Database(StepError),

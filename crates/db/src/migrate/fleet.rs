@@ -87,7 +87,7 @@ pub(crate) async fn migrate_fleet<E>(
             Ok(applied) => {
                 progress(Progress::Done { tenant, applied: &applied });
                 summary.done += 1;
-                unrecorded.push(target.file.tenant);
+                unrecorded.push(target.file.tenant());
             }
             Err(reason) => {
                 progress(Progress::Failed { tenant, reason: &reason });

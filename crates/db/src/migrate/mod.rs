@@ -25,7 +25,7 @@ pub use apply::{Applied, ApplyError, Plan, Planned, State};
 pub(crate) use apply::{apply, plan};
 pub use check::MigrationProblem;
 pub use fleet::{Progress, Summary};
-pub(crate) use fleet::{Target, migrate_fleet};
+pub(crate) use fleet::{Target as FleetTarget, migrate_fleet};
 pub use history::{History, Registry, RegistryError};
 pub use ledger::LedgerError;
 pub use operation::{Migration, MigrationId, Operation, Sql};

@@ -45,6 +45,15 @@ impl DataFile {
         Self { tenant, path, lock, closed: AtomicBool::new(false) }
     }
 
+    /// An empty database at `path`, as a tenant's.
+    #[cfg(test)]
+    pub(crate) fn for_test(tenant: TenantId, path: PathBuf) -> Self {
+        let lock = path.with_extension("lock");
+        drop(super::open_exclusively(&path, true).unwrap());
+        drop(FileLock::create(&lock).unwrap());
+        Self::new(tenant, path, lock)
+    }
+
     pub(crate) fn tenant(&self) -> TenantId {
         self.tenant
     }

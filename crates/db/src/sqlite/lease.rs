@@ -24,8 +24,7 @@ impl Lease {
         Self { pool, file, ended: AtomicBool::new(false) }
     }
 
-    /// Runs `job` inside the transaction. Any error ends it, as does a caller who stops waiting: what happened by then
-    /// is not known, so nothing may build on it.
+    /// Runs `job` inside the transaction; [`EngineError::TransactionEnded`] once it has ended.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Connection) -> Result<T, rusqlite::Error> + Send + 'static,
@@ -53,9 +52,7 @@ impl Lease {
         if over {
             return Err(EngineError::TransactionEnded);
         }
-        let mut unfinished = Unfinished { ended: &self.ended, armed: true };
-        let outcome = self
-            .pool
+        self.pool
             .run(&self.file, Queue::Lease, move |connection| {
                 // SQLite itself rolls back after some errors: what follows must not run outside of the transaction.
                 let outcome = if connection.in_transaction() {
@@ -65,23 +62,7 @@ impl Lease {
                 };
                 (outcome, After::Nothing)
             })
-            .await;
-        unfinished.armed = outcome.is_err();
-        outcome
-    }
-}
-
-/// Ends the transaction unless it is disarmed: an operation failed, or nobody waited for its end.
-struct Unfinished<'a> {
-    ended: &'a AtomicBool,
-    armed: bool,
-}
-
-impl Drop for Unfinished<'_> {
-    fn drop(&mut self) {
-        if self.armed {
-            self.ended.store(true, Ordering::Release);
-        }
+            .await
     }
 }
 

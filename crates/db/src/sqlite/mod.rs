@@ -22,4 +22,5 @@ mod worker;
 pub(crate) use connection::open_exclusively;
 pub(crate) use file::{DataFile, FileLock, LockError, remove_database};
 pub(crate) use lease::Lease;
-pub(crate) use pool::{EngineError, Pool, PoolConfig, PoolStats, Synchronous};
+pub use pool::Synchronous;
+pub(crate) use pool::{EngineError, Pool, PoolConfig};

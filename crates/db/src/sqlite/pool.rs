@@ -104,6 +104,13 @@ impl Pool {
         }))))
     }
 
+    /// A pool with room for a test's files, and deadlines that only a hang reaches.
+    #[cfg(test)]
+    pub(crate) fn for_test() -> Self {
+        let deadline = Duration::from_secs(60);
+        Self::new(PoolConfig { descriptors: 200, deadline, synchronous: Synchronous::Normal })
+    }
+
     /// Runs `job` on a connection that can only read.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
@@ -139,8 +146,15 @@ impl Pool {
         .await
     }
 
-    /// Ends the use of a tenant's file. Operations that wait are refused, those that run end; then it is closed.
+    /// Ends the use of a tenant's file, and waits until nothing of it is open here.
     pub(crate) async fn close(&self, tenant: TenantId) {
+        // An error means that the sender is gone, and with it the lane.
+        let _ = self.begin_close(tenant).await;
+    }
+
+    /// Ends the use of a tenant's file. Operations that wait are refused, those that run end; then it is closed, which
+    /// the answer tells.
+    pub(crate) fn begin_close(&self, tenant: TenantId) -> oneshot::Receiver<()> {
         let (gone, closed) = oneshot::channel();
         let shared = self.shared();
         let (refused, closing) = {
@@ -155,8 +169,7 @@ impl Pool {
         if let Some(closing) = closing {
             closing.close();
         }
-        // An error means that the sender is gone, and with it the lane.
-        let _ = closed.await;
+        closed
     }
 
     /// Closes every file. Nothing can be opened afterwards.

@@ -4,13 +4,16 @@ use rusqlite::ErrorCode;
 use rusqlite::ffi;
 
 use crate::model::QueryError;
-use crate::sqlite::EngineError;
+use crate::sqlite::{EngineError, LockError};
 
 /// The engine's error as the caller's.
 pub(super) fn query_error(error: EngineError) -> QueryError {
     match error {
         EngineError::Closed => QueryError::Closed,
         EngineError::Timeout => QueryError::Timeout,
+        EngineError::TransactionEnded => QueryError::TransactionEnded,
+        EngineError::Lock(LockError::Held) => QueryError::Busy,
+        inside @ (EngineError::Panicked | EngineError::Lock(_)) => QueryError::Database(inside.into()),
         EngineError::Sqlite(error) => sqlite_error(error),
     }
 }

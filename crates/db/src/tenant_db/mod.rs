@@ -1,6 +1,5 @@
 //! The only door to a tenant's data.
 
-mod dropped;
 mod engine_error;
 mod query;
 mod raw;
@@ -18,7 +17,6 @@ use tenantry_core::Tenant;
 use crate::model::{Model, ModelMeta, QueryError, Row};
 use crate::sqlite::{DataFile, Pool};
 
-pub(crate) use dropped::DroppedCount;
 use engine_error::query_error;
 pub use query::Query;
 use transaction::Open;
@@ -30,7 +28,6 @@ pub struct TenantDb {
     tenant: Tenant,
     file: Arc<DataFile>,
     route: Route,
-    dropped: DroppedCount,
 }
 
 /// Where this door's operations run.
@@ -43,9 +40,9 @@ enum Route {
 }
 
 impl TenantDb {
-    /// The door to `file`, which is the data of `tenant`. `dropped` counts the operations that were dropped half-way.
-    pub(crate) fn new(tenant: Tenant, file: Arc<DataFile>, pool: Pool, dropped: DroppedCount) -> Self {
-        Self { tenant, file, route: Route::Pool(pool), dropped }
+    /// The door to `file`, which is the data of `tenant`.
+    pub(crate) fn new(tenant: Tenant, file: Arc<DataFile>, pool: Pool) -> Self {
+        Self { tenant, file, route: Route::Pool(pool) }
     }
 
     /// The tenant whose data this is.
@@ -71,12 +68,7 @@ impl TenantDb {
         job: impl FnOnce(&Connection) -> Result<T, rusqlite::Error> + Send + 'static,
     ) -> Result<T, QueryError> {
         match &self.route {
-            Route::Pool(pool) => {
-                let watch = self.dropped.watch();
-                let outcome = pool.read(&self.file, job).await;
-                watch.completed();
-                outcome.map_err(query_error)
-            }
+            Route::Pool(pool) => pool.read(&self.file, job).await.map_err(query_error),
             Route::Transaction(open) => self.run_in(open, job).await,
         }
     }
@@ -87,12 +79,7 @@ impl TenantDb {
         job: impl FnOnce(&Connection) -> Result<T, rusqlite::Error> + Send + 'static,
     ) -> Result<T, QueryError> {
         match &self.route {
-            Route::Pool(pool) => {
-                let watch = self.dropped.watch();
-                let outcome = pool.write(&self.file, job).await;
-                watch.completed();
-                outcome.map_err(query_error)
-            }
+            Route::Pool(pool) => pool.write(&self.file, job).await.map_err(query_error),
             Route::Transaction(open) => self.run_in(open, job).await,
         }
     }
@@ -103,9 +90,6 @@ impl TenantDb {
         job: impl FnOnce(&Connection) -> Result<T, rusqlite::Error> + Send + 'static,
     ) -> Result<T, QueryError> {
         let open = open.upgrade().ok_or(QueryError::TransactionEnded)?;
-        let watch = self.dropped.watch();
-        let outcome = open.run(job).await;
-        watch.completed();
-        outcome
+        open.run(job).await
     }
 }

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use super::{Route, TenantDb, query_error};
 use crate::model::QueryError;
-use crate::sqlite::{EngineError, Lease};
+use crate::sqlite::Lease;
 
 /// A transaction that is open. Dropped, it rolls back.
 #[derive(Debug)]
@@ -74,9 +74,7 @@ impl TenantDb {
     async fn begin(&self) -> Result<Open, QueryError> {
         match &self.route {
             Route::Pool(pool) => {
-                let watch = self.dropped.watch();
                 let begun = pool.begin(&self.file).await;
-                watch.completed();
                 Ok(Open { lease: begun.map_err(query_error)?, spoiled: AtomicBool::new(false) })
             }
             Route::Transaction(_) => Err(QueryError::NestedTransaction),
@@ -93,7 +91,7 @@ impl Open {
         let mut spoil = Spoil(self, true);
         let outcome = self.lease.run(job).await;
         spoil.1 = outcome.is_err();
-        outcome.map_err(ended_or)
+        outcome.map_err(query_error)
     }
 
     async fn commit(&self) -> Result<(), QueryError> {
@@ -115,13 +113,5 @@ impl Drop for Spoil<'_> {
         if self.1 {
             self.0.spoiled.store(true, Ordering::Release);
         }
-    }
-}
-
-/// A lease that is closed to an operation is that of a transaction that has ended.
-fn ended_or(error: EngineError) -> QueryError {
-    match error {
-        EngineError::Closed => QueryError::TransactionEnded,
-        other => query_error(other),
     }
 }

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use tenantry_core::Slug;
 
 use super::*;
-use crate::migrate::{Column, Progress, StepError, Summary, Table, Target, migrate_fleet};
+use crate::migrate::{Column, FleetTarget as Target, Progress, StepError, Summary, Table, migrate_fleet};
 
 struct Fleet {
     tenants: Vec<Fixture>,
@@ -16,11 +16,11 @@ struct Fleet {
 impl Fleet {
     fn of(size: i64) -> Self {
         let tenants = (1..=size).map(|number| Fixture::of(TenantId::new(number))).collect();
-        Self { tenants, pool: Pool::default() }
+        Self { tenants, pool: Pool::for_test() }
     }
 
     fn targets(&self) -> Vec<Target> {
-        let slug = |fixture: &Fixture| format!("tenant-{:03}", fixture.file.tenant.get()).parse::<Slug>();
+        let slug = |fixture: &Fixture| format!("tenant-{:03}", fixture.file.tenant().get()).parse::<Slug>();
         let target = |fixture| Target { slug: slug(fixture).unwrap(), file: Arc::clone(&fixture.file) };
         self.tenants.iter().map(target).collect()
     }

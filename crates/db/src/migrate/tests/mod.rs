@@ -33,13 +33,12 @@ impl Fixture {
     fn of(tenant: TenantId) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("data.sqlite3");
-        drop(Connection::open(&path).unwrap());
-        let file = Arc::new(DataFile { tenant, path });
-        Self { pool: Pool::default(), file, _folder: folder }
+        let file = Arc::new(DataFile::for_test(tenant, path));
+        Self { pool: Pool::for_test(), file, _folder: folder }
     }
 
     fn path(&self) -> &Path {
-        &self.file.path
+        self.file.path()
     }
 
     fn connection(&self) -> Connection {

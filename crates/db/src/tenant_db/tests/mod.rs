@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tenantry_core::{Alias, Placement, Status, Tenant, TenantId, TenantRecord};
 
-use super::{DroppedCount, TenantDb};
+use super::TenantDb;
 use crate::model::{Auto, Model};
 use crate::sqlite::{DataFile, Pool};
 
@@ -45,8 +45,8 @@ pub(super) async fn door() -> (TempDir, TenantDb) {
         placement,
     };
     let tenant = Tenant::from_record(Arc::new(record)).unwrap();
-    let file = DataFile { tenant: tenant.id(), path };
-    let db = TenantDb::new(tenant, Arc::new(file), Pool, DroppedCount::default());
+    let file = DataFile::for_test(tenant.id(), path);
+    let db = TenantDb::new(tenant, Arc::new(file), Pool::for_test());
     db.raw_execute(NOTES, vec![]).await.unwrap();
     (folder, db)
 }

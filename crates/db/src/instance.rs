@@ -1,0 +1,203 @@
+//! An instance: a data folder that is open, with its directory, its tenants' files and the history that they follow.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use tenantry_core::{Alias, Slug, Tenant, TenantId, TenantRecord};
+use tokio::sync::Mutex;
+
+use crate::TenantDb;
+use crate::directory::{Changed, Directory, DirectoryError};
+use crate::migrate::{History, Registry, RegistryError};
+use crate::places::{Location, PlaceError, Places, UnknownPlace};
+use crate::sqlite::{DataFile, Pool, PoolConfig, Synchronous};
+
+/// How an instance is opened.
+#[derive(Clone, Debug)]
+pub struct InstanceConfig {
+    /// The data folder. It is made when it is not there.
+    pub data: PathBuf,
+    /// The directory's file; by default one in the data folder.
+    pub directory: Option<PathBuf>,
+    /// What each `DB_<ALIAS>` stands for.
+    pub databases: BTreeMap<Alias, Location>,
+    /// How many file descriptors tenants' files may take, about four for each that is open.
+    pub descriptors: usize,
+    /// The longest that one operation on a tenant's data may run.
+    pub deadline: Duration,
+    /// When a write counts as done.
+    pub synchronous: Synchronous,
+    /// Who is written into the audit for what this process does.
+    pub actor: String,
+}
+
+/// Raised when an instance can't be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// What the application registers is not consistent.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The configured databases or the folders can't be used.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// The directory can't be used.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+}
+
+/// What an instance has done and holds just now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stats {
+    /// Tenants' files that are open.
+    pub open_files: usize,
+    /// Operations on tenants' data whose caller went away before they ended, since the start.
+    pub dropped_operations: u64,
+}
+
+/// An open instance. Cheap to clone.
+#[derive(Clone)]
+pub struct Instance(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) places: Places,
+    pub(crate) directory: Directory,
+    pub(crate) pool: Pool,
+    pub(crate) history: Arc<History>,
+    files: Arc<Files>,
+    /// Held while the template of new tenants is made.
+    pub(crate) template: Mutex<()>,
+}
+
+/// The files of the tenants that were asked for since they became active.
+type Files = RwLock<HashMap<TenantId, Arc<DataFile>>>;
+
+impl Instance {
+    /// Opens the instance in a data folder, making what is missing of it.
+    ///
+    /// # Errors
+    /// Raised when what is registered or configured is not consistent, and when the folder or the directory can't be
+    /// used.
+    pub fn open(config: InstanceConfig, registry: Registry) -> Result<Self, OpenError> {
+        let history = Arc::new(History::new(registry)?);
+        let places = Places::prepare(&config.data, config.directory, config.databases)?;
+        let pool = Pool::new(PoolConfig {
+            descriptors: config.descriptors,
+            deadline: config.deadline,
+            synchronous: config.synchronous,
+        });
+        let files = Arc::new(Files::default());
+        let (closing_pool, closing_files) = (pool.clone(), Arc::clone(&files));
+        let directory = Directory::open(places.directory(), &config.actor, move |changes| {
+            close_changed(changes, &closing_pool, &closing_files);
+        })?;
+        let inner = Inner { places, directory, pool, history, files, template: Mutex::new(()) };
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn directory(&self) -> &Directory {
+        &self.0.directory
+    }
+
+    /// The history that tenants' data follows.
+    #[must_use]
+    pub fn history(&self) -> &History {
+        &self.0.history
+    }
+
+    /// The door to a tenant's data. Its file is opened at the first operation.
+    ///
+    /// When the tenant stops being active, every door to its data is closed for good.
+    ///
+    /// # Errors
+    /// Raised when the tenant's data is at an alias that is not configured.
+    pub fn tenant_db(&self, tenant: &Tenant) -> Result<TenantDb, UnknownPlace> {
+        let known = self.0.files.read().unwrap_or_else(PoisonError::into_inner).get(&tenant.id()).cloned();
+        let file = match known {
+            Some(file) => file,
+            None => self.first_file(tenant)?,
+        };
+        Ok(TenantDb::new(tenant.clone(), file, self.0.pool.clone()))
+    }
+
+    fn first_file(&self, tenant: &Tenant) -> Result<Arc<DataFile>, UnknownPlace> {
+        let file = Arc::new(self.0.places.data_file(tenant.id(), tenant.placement())?);
+        let mut files = self.0.files.write().unwrap_or_else(PoisonError::into_inner);
+        // Under the lock that a change of status needs too: a tenant that has just stopped being active gets a door
+        // that is closed, and none that would be forgotten open.
+        let record = self.0.directory.record_by_id(tenant.id());
+        if record.is_some_and(|record| Tenant::from_record(record).is_ok_and(|active| active == *tenant)) {
+            Ok(Arc::clone(files.entry(tenant.id()).or_insert(file)))
+        } else {
+            file.close();
+            Ok(file)
+        }
+    }
+
+    /// The tenants whose data is at an alias that is not configured, or not as what it was.
+    #[must_use]
+    pub fn misplaced(&self) -> Vec<(Slug, UnknownPlace)> {
+        let records = self.0.directory.records();
+        let found = records.iter().filter_map(|record| {
+            let unknown = self.0.places.files(&record.placement).err()?;
+            Some((record.slug.clone(), unknown))
+        });
+        found.collect()
+    }
+
+    /// The configured databases that no tenant claims.
+    #[must_use]
+    pub fn unclaimed(&self) -> Vec<Alias> {
+        let records = self.0.directory.records();
+        let claimed: Vec<&Alias> = records.iter().map(|record| record.placement.alias()).collect();
+        self.0.places.databases().filter(|alias| !claimed.contains(alias)).cloned().collect()
+    }
+
+    /// What the instance has done and holds just now.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let stats = self.0.pool.stats();
+        Stats { open_files: stats.open_files, dropped_operations: stats.dropped }
+    }
+
+    /// Ends every use of tenants' data: operations that run end, others are refused, every file is closed.
+    pub async fn close(&self) {
+        self.0.pool.close_all().await;
+    }
+
+    /// Plants a bug: from now on tenants' files are kept without regard to the tenant. For the test that proves that
+    /// such a bug would be seen.
+    #[cfg(feature = "testkit")]
+    pub fn confuse_tenants(&self) {
+        self.0.pool.confuse_tenants();
+    }
+}
+
+/// Closes the files of tenants that are not active any more, or whose data is elsewhere now.
+fn close_changed(changes: &[Changed], pool: &Pool, files: &Files) {
+    for change in changes {
+        let active = |record: &Arc<TenantRecord>| Tenant::from_record(Arc::clone(record)).ok();
+        let (before, after) =
+            (change.before.as_ref().and_then(active), change.after.as_ref().and_then(active));
+        let Some(before) = before else { continue };
+        if after.is_some_and(|after| after.placement() == before.placement()) {
+            continue;
+        }
+        let file = files.write().unwrap_or_else(PoisonError::into_inner).remove(&before.id());
+        if let Some(file) = file {
+            file.close();
+        }
+        pool.begin_close(before.id());
+    }
+}
+
+impl fmt::Debug for Instance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Instance").field("places", &self.0.places).finish_non_exhaustive()
+    }
+}

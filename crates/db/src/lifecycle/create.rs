@@ -1,0 +1,320 @@
+//! Tenants are made: entered in the directory, given their data, activated. All of those asked for, or none.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tenantry_core::{Alias, HostName, Isolation, Placement, Slug, TenantId, TenantRecord};
+
+use super::files::{self, FileError};
+use super::owner::{OwnerError, OwnerLock, random_name};
+use super::template::TemplateError;
+use crate::Instance;
+use crate::directory::{DirectoryError, NewRow, RowConflict};
+use crate::migrate::{ApplyError, apply};
+use crate::places::UnknownPlace;
+use crate::sqlite::{DataFile, FileLock};
+
+/// A tenant to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewTenant {
+    /// Its short name.
+    pub slug: Slug,
+    /// Its name for people; the slug where none is given.
+    pub name: Option<String>,
+    /// The host names that are to lead to it, the primary one first.
+    pub domains: Vec<HostName>,
+    /// Where its data is to be.
+    pub home: Home,
+}
+
+/// Where a new tenant's data is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Home {
+    /// Under an opaque name on a server, the default one where none is named.
+    Server {
+        /// The server.
+        alias: Option<Alias>,
+        /// How it is kept apart there.
+        isolation: Isolation,
+    },
+    /// In a configured database, which it claims as a whole.
+    Database(Alias),
+}
+
+/// Raised when tenants can't be made. None of those asked for has been.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CreateError {
+    /// Another tenant, or one that was deleted and not yet purged, has the slug.
+    #[error("the slug {0} is taken")]
+    SlugTaken(Slug),
+    /// The domain leads to another tenant, or was given twice.
+    #[error("the domain {0} is taken")]
+    DomainTaken(HostName),
+    /// A domain is an IP address.
+    #[error("{0} is an address, and a tenant's domain is a name")]
+    Address(HostName),
+    /// Another tenant claims the database.
+    #[error("the database {0} is claimed by another tenant")]
+    DatabaseTaken(Alias),
+    /// The server or the database is not configured.
+    #[error(transparent)]
+    Place(#[from] UnknownPlace),
+    /// A folder of SQLite files has neither schemas nor shared rows.
+    #[error("isolation {isolation} needs PostgreSQL, and the server {server} is a folder of SQLite files")]
+    Impossible {
+        /// The isolation that was asked for.
+        isolation: Isolation,
+        /// The server.
+        server: Alias,
+    },
+    /// The file of a database that is to be claimed is there, and is no SQLite database.
+    #[error("{} is not a SQLite database", .0.display())]
+    NotADatabase(PathBuf),
+    /// The database that is to be claimed can't be taken over.
+    #[error("{}: {error}", .path.display())]
+    Adopt {
+        /// Its file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        error: ApplyError,
+    },
+    /// The template of new tenants can't be made.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// A file can't be made.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers: {0}")]
+    Random(#[from] getrandom::Error),
+    /// The directory can't be used.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+}
+
+/// How many tenants get their data between two calls that tell of it.
+const BATCH: usize = 200;
+
+/// How many files are copied at a time: each copy waits for the disk.
+const COPIES: usize = 8;
+
+impl Instance {
+    /// Makes tenants, all or none, and calls `made` with how many have their data whenever some more do.
+    ///
+    /// # Errors
+    /// Raised when a slug, a domain or a database is taken, when a place is not configured, and when a file can't be
+    /// made. Then nothing has changed.
+    pub async fn create_tenants(
+        &self,
+        wanted: Vec<NewTenant>,
+        made: impl Fn(usize) + Send,
+    ) -> Result<Vec<Arc<TenantRecord>>, CreateError> {
+        let rows = wanted.into_iter().map(|new| self.row(new)).collect::<Result<Vec<_>, _>>()?;
+        let needs_template = rows.iter().any(|row| !row.existed);
+        let template = if needs_template { Some(self.template().await?) } else { None };
+        self.note_servers(&rows).await?;
+        let owner = OwnerLock::new(&self.0.places.journal())?;
+        let ids = self.0.directory.begin_create(rows.clone(), owner.name()).await?;
+        let work: Vec<_> = ids.iter().copied().zip(rows).collect();
+        if let Err(error) = self.make(&work, template.as_deref(), made).await {
+            self.undo(&work).await;
+            return Err(error);
+        }
+        let records = ids.into_iter().filter_map(|id| self.0.directory.record_by_id(id));
+        Ok(records.collect())
+    }
+
+    /// Makes one tenant.
+    ///
+    /// # Errors
+    /// As [`Instance::create_tenants`].
+    pub async fn create_tenant(&self, new: NewTenant) -> Result<Arc<TenantRecord>, CreateError> {
+        let slug = new.slug.clone();
+        let made = self.create_tenants(vec![new], |_| {}).await?;
+        let missing = || DirectoryError::Unreadable(format!("tenant {slug} was made and is not there"));
+        Ok(made.into_iter().next().ok_or_else(missing)?)
+    }
+
+    fn row(&self, new: NewTenant) -> Result<NewRow, CreateError> {
+        if let Some(address) = new.domains.iter().find(|host| host.is_address()) {
+            return Err(CreateError::Address(address.clone()));
+        }
+        let placement = match new.home {
+            Home::Server { alias, isolation } => {
+                let server = alias.unwrap_or_else(|| self.0.places.default_server());
+                self.0.places.server(&server)?;
+                if isolation != Isolation::Database {
+                    return Err(CreateError::Impossible { isolation, server });
+                }
+                Placement::Made { server, isolation, name: random_name()? }
+            }
+            Home::Database(database) => Placement::Claimed { database },
+        };
+        let (path, _) = self.0.places.files(&placement)?;
+        let existed = is_database(&path)?;
+        let name = new.name.unwrap_or_else(|| new.slug.to_string());
+        Ok(NewRow { slug: new.slug, name, domains: new.domains, placement, existed })
+    }
+
+    /// Notes where the servers are that get tenants, and says so when one was elsewhere before: its tenants of then
+    /// have stayed there.
+    async fn note_servers(&self, rows: &[NewRow]) -> Result<(), CreateError> {
+        let servers: BTreeSet<&Alias> = rows
+            .iter()
+            .filter_map(|row| match &row.placement {
+                Placement::Made { server, .. } => Some(server),
+                Placement::Claimed { .. } => None,
+            })
+            .collect();
+        for alias in servers {
+            let now = self.0.places.server(alias)?.display().to_string();
+            let before = self.0.directory.note_server(alias.clone(), now.clone()).await?;
+            if before != now {
+                tracing::warn!(server = %alias, %before, %now, "the server is not where it was when first used");
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives tenants their data, then activates them all at once.
+    async fn make(
+        &self,
+        work: &[(TenantId, NewRow)],
+        template: Option<&Path>,
+        made: impl Fn(usize) + Send,
+    ) -> Result<(), CreateError> {
+        for (batch, done) in work.chunks(BATCH).zip(1..) {
+            let (claimed, copied): (Vec<_>, Vec<_>) = batch.iter().partition(|(_, row)| row.existed);
+            if let Some(template) = template {
+                let files = copied.iter().map(|(_, row)| self.0.places.files(&row.placement));
+                copy_all(template.to_owned(), files.collect::<Result<_, _>>()?).await?;
+            }
+            for (id, row) in claimed {
+                self.adopt(*id, row).await?;
+            }
+            made(work.len().min(done * BATCH));
+        }
+        let ids = work.iter().map(|(id, _)| *id).collect();
+        Ok(self.0.directory.end_create(ids, self.0.history.version()).await?)
+    }
+
+    /// Brings a database that was there before up to the history.
+    async fn adopt(&self, id: TenantId, row: &NewRow) -> Result<(), CreateError> {
+        let (path, lock) = self.0.places.files(&row.placement)?;
+        drop(FileLock::create(&lock).map_err(|error| files::lock_failed(&lock, error))?);
+        let file = Arc::new(DataFile::new(id, path.clone(), lock));
+        let applied = apply(&self.0.pool, &file, &self.0.history).await;
+        self.0.pool.close(id).await;
+        applied.map(drop).map_err(|error| CreateError::Adopt { path, error })
+    }
+
+    /// Takes back what was begun. What can't be taken back now, reconcile does.
+    async fn undo(&self, work: &[(TenantId, NewRow)]) {
+        for (id, row) in work {
+            let undone = self.undo_create(*id, &row.placement, row.existed).await;
+            if let Err(error) = undone {
+                tracing::error!(%error, slug = %row.slug, "a tenant is half made; reconcile removes it");
+            }
+        }
+    }
+
+    /// Takes back one creation: as if it had never been.
+    pub(super) async fn undo_create(
+        &self,
+        id: TenantId,
+        placement: &Placement,
+        existed: bool,
+    ) -> Result<(), UndoError> {
+        let (path, lock) = self.0.places.files(placement)?;
+        self.0.pool.close(id).await;
+        if existed {
+            files::remove(&lock)?;
+        } else {
+            files::remove_tenant(&path, &lock)?;
+        }
+        Ok(self.0.directory.remove(id, "tenant.create.undo").await?)
+    }
+}
+
+/// Raised when a creation, or a purge, can't be ended just now.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum UndoError {
+    #[error(transparent)]
+    Place(#[from] UnknownPlace),
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+}
+
+/// Copies the template to every path, several at a time, each with its lock file before it.
+async fn copy_all(template: PathBuf, targets: Vec<(PathBuf, PathBuf)>) -> Result<(), CreateError> {
+    let share = targets.len().div_ceil(COPIES).max(1);
+    let mut copies = tokio::task::JoinSet::new();
+    for part in targets.chunks(share) {
+        let (template, part) = (template.clone(), part.to_vec());
+        copies.spawn_blocking(move || copy_some(&template, &part));
+    }
+    let mut failed = None;
+    // All of them end before anyone cleans up after one that failed.
+    while let Some(copied) = copies.join_next().await {
+        let copied = copied.unwrap_or_else(|panicked| {
+            Err(FileError::new(&template, "copied")(std::io::Error::other(panicked)))
+        });
+        failed = failed.or(copied.err());
+    }
+    failed.map_or(Ok(()), |error| Err(error.into()))
+}
+
+fn copy_some(template: &Path, targets: &[(PathBuf, PathBuf)]) -> Result<(), FileError> {
+    let mut folders: Vec<&Path> = Vec::new();
+    for (path, lock) in targets {
+        drop(FileLock::create(lock).map_err(|error| files::lock_failed(lock, error))?);
+        files::copy_template(template, path)?;
+        folders.extend(path.parent());
+    }
+    folders.dedup();
+    folders.into_iter().try_for_each(files::sync_folder)
+}
+
+/// Whether there is a file, and it is a SQLite database (an empty file is one).
+fn is_database(path: &Path) -> Result<bool, CreateError> {
+    use std::io::Read;
+    let mut file = match fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(FileError::new(path, "read")(error).into()),
+    };
+    let mut header = Vec::new();
+    file.by_ref().take(16).read_to_end(&mut header).map_err(FileError::new(path, "read"))?;
+    // https://sqlite.org/fileformat2.html#magic_header_string
+    if header.is_empty() || header == b"SQLite format 3\0" {
+        Ok(true)
+    } else {
+        Err(CreateError::NotADatabase(path.to_owned()))
+    }
+}
+
+impl From<RowConflict> for CreateError {
+    fn from(conflict: RowConflict) -> Self {
+        match conflict {
+            RowConflict::Slug(slug) => Self::SlugTaken(slug),
+            RowConflict::Domain(host) => Self::DomainTaken(host),
+            RowConflict::Claimed(alias) => Self::DatabaseTaken(alias),
+            RowConflict::Directory(error) => Self::Directory(error),
+        }
+    }
+}
+
+impl From<OwnerError> for CreateError {
+    fn from(error: OwnerError) -> Self {
+        match error {
+            OwnerError::Random(error) => Self::Random(error),
+            OwnerError::File(error) => Self::File(error),
+        }
+    }
+}

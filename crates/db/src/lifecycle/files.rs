@@ -1,0 +1,78 @@
+//! The steps of a tenant's life that touch files. Each can be done again, and is durable when it returns.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::sqlite::{LockError, remove_database};
+
+/// Raised when a file can't be made or removed.
+#[derive(Debug, thiserror::Error)]
+#[error("{} can't be {action}: {error}", .path.display())]
+pub struct FileError {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// What was to be done with it.
+    pub action: &'static str,
+    /// Why it can't.
+    #[source]
+    pub error: io::Error,
+}
+
+impl FileError {
+    /// Whether the disk is full.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(self.error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    }
+
+    pub(super) fn new(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |error| Self { path, action, error }
+    }
+}
+
+/// Puts a copy of the template where a tenant's file is to be. Whoever finds the file finds all of it.
+pub(super) fn copy_template(template: &Path, path: &Path) -> Result<(), FileError> {
+    let partial = partial(path);
+    fs::copy(template, &partial).map_err(FileError::new(&partial, "written"))?;
+    File::open(&partial).and_then(|copied| copied.sync_all()).map_err(FileError::new(&partial, "written"))?;
+    fs::rename(&partial, path).map_err(FileError::new(path, "made"))
+}
+
+/// Makes what happened in a folder durable.
+pub(super) fn sync_folder(folder: &Path) -> Result<(), FileError> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(FileError::new(folder, "synced"))
+}
+
+/// Removes a tenant's file, all that belongs to it, and at last its lock file.
+pub(super) fn remove_tenant(path: &Path, lock: &Path) -> Result<(), FileError> {
+    remove_database(path).map_err(FileError::new(path, "removed"))?;
+    remove(&partial(path))?;
+    remove(lock)?;
+    sync_folder(path.parent().unwrap_or(path))
+}
+
+/// Removes a file, if it is there.
+pub(super) fn remove(path: &Path) -> Result<(), FileError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FileError::new(path, "removed")(error)),
+        _ => Ok(()),
+    }
+}
+
+/// A lock that can't be had for another reason than that someone has it, as an error of its file.
+pub(super) fn lock_failed(path: &Path, error: LockError) -> FileError {
+    let error = match error {
+        LockError::Io(error) => error,
+        other => io::Error::other(other),
+    };
+    FileError::new(path, "locked")(error)
+}
+
+/// The name under which a file is written before it is whole.
+fn partial(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".part");
+    name.into()
+}

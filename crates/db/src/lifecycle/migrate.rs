@@ -1,0 +1,123 @@
+//! Tenants' data is brought up to the program's history: one tenant's, one database's, or the whole fleet's.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use tenantry_core::{Alias, Placement, Slug, Status, TenantRecord};
+
+use crate::Instance;
+use crate::directory::DirectoryError;
+use crate::migrate::{ApplyError, FleetTarget, Plan, Progress, Summary, migrate_fleet, plan};
+use crate::places::UnknownPlace;
+
+/// Whose data is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Every tenant's whose data is not known to be up to date.
+    Fleet,
+    /// One tenant's, whatever is known of it.
+    Tenant(Slug),
+    /// That of the tenant that claims a database, whatever is known of it.
+    Database(Alias),
+}
+
+/// Raised when tenants can't be migrated at all. A tenant that fails is no error, but part of the answer.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// There is no such tenant, or it is half made or half gone.
+    #[error("there is no tenant {0}")]
+    Unknown(Slug),
+    /// The database is configured, and no tenant claims it.
+    #[error(
+        "no tenant claims the database {0}; `tenant create SLUG --domain HOST --database {0}` makes one that does"
+    )]
+    Unclaimed(Alias),
+    /// No such database, or none, is configured.
+    #[error(transparent)]
+    Place(#[from] UnknownPlace),
+    /// The directory can't be used.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+}
+
+/// Raised when it can't be said what one tenant's data would get.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// Its data is at an alias that is not configured.
+    #[error(transparent)]
+    Place(#[from] UnknownPlace),
+    /// Its data can't be read, or its past is another one.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+}
+
+impl Instance {
+    /// The tenants that a target means, by id: of the fleet only those that are behind as far as is known.
+    ///
+    /// # Errors
+    /// Raised when there is no such tenant or database.
+    pub async fn behind(&self, target: &Target) -> Result<Vec<Arc<TenantRecord>>, MigrateError> {
+        match target {
+            Target::Fleet => {
+                let ids = self.0.directory.behind(self.0.history.version()).await?;
+                Ok(ids.into_iter().filter_map(|id| self.0.directory.record_by_id(id)).collect())
+            }
+            Target::Tenant(slug) => {
+                let record = self.0.directory.record(slug).filter(is_whole);
+                Ok(vec![record.ok_or_else(|| MigrateError::Unknown(slug.clone()))?])
+            }
+            Target::Database(alias) => Ok(vec![self.claimant(alias)?]),
+        }
+    }
+
+    /// The tenant that claims a database.
+    ///
+    /// # Errors
+    /// Raised when no such database is configured, and when no tenant claims it.
+    pub fn claimant(&self, alias: &Alias) -> Result<Arc<TenantRecord>, MigrateError> {
+        let placement = Placement::Claimed { database: alias.clone() };
+        self.0.places.files(&placement)?;
+        let found = self.0.directory.records().into_iter().find(|record| record.placement == placement);
+        found.filter(is_whole).ok_or_else(|| MigrateError::Unclaimed(alias.clone()))
+    }
+
+    /// What one tenant's data has had, and what it would get.
+    ///
+    /// # Errors
+    /// Raised when its data can't be read, and when its past and the program's are not the same.
+    pub async fn plan(&self, record: &TenantRecord) -> Result<Plan, PlanError> {
+        let file = Arc::new(self.0.places.data_file(record.id, &record.placement)?);
+        Ok(plan(&self.0.pool, &file, &self.0.history).await?)
+    }
+
+    /// Migrates tenants, `jobs` at a time. It goes on past a tenant that fails, and a further run does only what is
+    /// missing.
+    ///
+    /// # Errors
+    /// Raised when the directory can't be used. A tenant that fails is no error, but part of the answer.
+    pub async fn migrate(
+        &self,
+        tenants: Vec<Arc<TenantRecord>>,
+        jobs: NonZeroUsize,
+        progress: impl FnMut(Progress<'_>),
+    ) -> Result<Summary, MigrateError> {
+        let (mut targets, mut misplaced) = (Vec::new(), Vec::new());
+        for tenant in tenants {
+            match self.0.places.data_file(tenant.id, &tenant.placement) {
+                Ok(file) => targets.push(FleetTarget { slug: tenant.slug.clone(), file: Arc::new(file) }),
+                Err(unknown) => misplaced.push((tenant.slug.clone(), unknown.into())),
+            }
+        }
+        let version = self.0.history.version();
+        let record = async |ids| self.0.directory.note_version(ids, version).await;
+        let mut summary =
+            migrate_fleet(&self.0.pool, &self.0.history, targets, jobs, progress, record).await?;
+        summary.failed.extend(misplaced);
+        Ok(summary)
+    }
+}
+
+/// Whether a tenant's data is all there.
+fn is_whole(record: &Arc<TenantRecord>) -> bool {
+    !matches!(record.status, Status::Provisioning | Status::Deleting)
+}

@@ -1,0 +1,65 @@
+//! Who does a change of several steps: a process that holds a lock file for as long as it lives.
+
+use std::path::{Path, PathBuf};
+
+use tenantry_core::OpaqueName;
+
+use super::files::{self, FileError};
+use crate::sqlite::{FileLock, LockError};
+
+/// The maker of a change. While it lives, nobody takes the change for abandoned.
+#[derive(Debug)]
+pub(super) struct OwnerLock {
+    path: PathBuf,
+    name: String,
+    _held: FileLock,
+}
+
+/// Raised when an owner can't be made.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum OwnerError {
+    #[error("the system gives no random numbers: {0}")]
+    Random(#[from] getrandom::Error),
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+impl OwnerLock {
+    /// A new owner, with a lock file in `folder`.
+    pub(super) fn new(folder: &Path) -> Result<Self, OwnerError> {
+        let name = random_name()?.as_str().to_owned();
+        let path = folder.join(&name);
+        let held = FileLock::create(&path).map_err(|error| files::lock_failed(&path, error))?;
+        Ok(Self { path, name, _held: held })
+    }
+
+    /// Takes the place of an owner that is gone; `None` while it lives.
+    pub(super) fn succeed(folder: &Path, name: &str) -> Result<Option<Self>, FileError> {
+        let path = folder.join(name);
+        // Created anew where it is missing: it was removed after the change had ended.
+        match FileLock::create(&path) {
+            Ok(held) => Ok(Some(Self { path, name: name.to_owned(), _held: held })),
+            Err(LockError::Held) => Ok(None),
+            Err(error) => Err(files::lock_failed(&path, error)),
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Drop for OwnerLock {
+    fn drop(&mut self) {
+        if let Err(error) = files::remove(&self.path) {
+            tracing::warn!(%error, "a lock file is left over; reconcile removes it");
+        }
+    }
+}
+
+/// A name that nothing else has.
+pub(super) fn random_name() -> Result<OpaqueName, getrandom::Error> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)?;
+    Ok(OpaqueName::from_random(u128::from_ne_bytes(bytes)))
+}

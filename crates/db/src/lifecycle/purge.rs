@@ -1,0 +1,133 @@
+//! A deleted tenant is purged: its data goes, and its slug and domains are free again.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use jiff::{Timestamp, ToSpan};
+use tenantry_core::{Placement, TenantId, TransitionError};
+
+use super::create::UndoError;
+use super::files::{self, FileError};
+use super::owner::{OwnerError, OwnerLock};
+use crate::Instance;
+use crate::directory::{ChangeError, DirectoryError};
+use crate::places::UnknownPlace;
+use crate::sqlite::{FileLock, LockError};
+
+/// For how many days a deleted tenant is kept before a purge of all that have expired takes it.
+pub const RETENTION_DAYS: i64 = 14;
+
+/// Raised when a tenant can't be purged.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PurgeError {
+    /// There is no such tenant.
+    #[error("there is no such tenant")]
+    Unknown,
+    /// It was not deleted first.
+    #[error("{0}; delete it first")]
+    Transition(TransitionError),
+    /// A process still has its data open. The purge has begun, and reconcile ends it.
+    #[error(
+        "another process still has the tenant's data open; `reconcile` ends the purge once it has let go"
+    )]
+    InUse,
+    /// Its data is at an alias that is not configured. The purge has begun, and reconcile ends it.
+    #[error(transparent)]
+    Place(#[from] UnknownPlace),
+    /// A file can't be removed. The purge has begun, and reconcile ends it.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers: {0}")]
+    Random(getrandom::Error),
+    /// The directory can't be used.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+}
+
+/// How long a purge waits for other processes to close the file: they hear of the tenant's status within a second.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often it looks.
+const LOOK: Duration = Duration::from_millis(20);
+
+impl Instance {
+    /// Purges a deleted tenant: its data is removed, unless it lies in a database that it claimed, which stays.
+    ///
+    /// # Errors
+    /// Raised when there is no such tenant, when it was not deleted first, when its data is still open somewhere, and
+    /// when a file can't be removed.
+    pub async fn purge(&self, id: TenantId) -> Result<(), PurgeError> {
+        let record = self.0.directory.record_by_id(id).ok_or(PurgeError::Unknown)?;
+        let owner = OwnerLock::new(&self.0.places.journal())?;
+        self.0.directory.begin_purge(id, owner.name()).await?;
+        self.end_purge(id, &record.placement).await
+    }
+
+    /// The deleted tenants that have been kept for [`RETENTION_DAYS`], by id.
+    ///
+    /// # Errors
+    /// Raised when the directory can't be read.
+    pub async fn expired(&self) -> Result<Vec<TenantId>, DirectoryError> {
+        let retention = (RETENTION_DAYS * 24).hours();
+        let limit = Timestamp::now().checked_sub(retention).unwrap_or(Timestamp::MIN);
+        self.0.directory.deleted_before(limit).await
+    }
+
+    /// All steps of a purge but the first; each may have been done before.
+    pub(super) async fn end_purge(&self, id: TenantId, placement: &Placement) -> Result<(), PurgeError> {
+        let (path, lock) = self.0.places.files(placement)?;
+        self.0.pool.close(id).await;
+        let held = wait_for(&lock).await?;
+        match placement {
+            Placement::Made { .. } => files::remove_tenant(&path, &lock)?,
+            Placement::Claimed { .. } => files::remove(&lock)?,
+        }
+        drop(held);
+        Ok(self.0.directory.remove(id, "tenant.purge").await?)
+    }
+}
+
+/// The exclusive lock on a tenant's data; `None` where its lock file is gone already.
+async fn wait_for(lock: &Path) -> Result<Option<FileLock>, PurgeError> {
+    let begun = Instant::now();
+    loop {
+        match FileLock::exclusive(lock) {
+            Ok(held) => return Ok(Some(held)),
+            Err(LockError::Missing) => return Ok(None),
+            Err(LockError::Held) if begun.elapsed() < PATIENCE => tokio::time::sleep(LOOK).await,
+            Err(LockError::Held) => return Err(PurgeError::InUse),
+            Err(error) => return Err(files::lock_failed(lock, error).into()),
+        }
+    }
+}
+
+impl From<ChangeError> for PurgeError {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Unknown => Self::Unknown,
+            ChangeError::Transition(error) => Self::Transition(error),
+            ChangeError::Directory(error) => Self::Directory(error),
+        }
+    }
+}
+
+impl From<OwnerError> for PurgeError {
+    fn from(error: OwnerError) -> Self {
+        match error {
+            OwnerError::Random(error) => Self::Random(error),
+            OwnerError::File(error) => Self::File(error),
+        }
+    }
+}
+
+impl From<UndoError> for PurgeError {
+    fn from(error: UndoError) -> Self {
+        match error {
+            UndoError::Place(error) => Self::Place(error),
+            UndoError::File(error) => Self::File(error),
+            UndoError::Directory(error) => Self::Directory(error),
+        }
+    }
+}

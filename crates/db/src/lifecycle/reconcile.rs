@@ -1,0 +1,80 @@
+//! Ends what a process that is gone has left half done: each such change is then done, or never happened.
+
+use std::fs;
+
+use serde::Serialize;
+use tenantry_core::Slug;
+
+use super::files::FileError;
+use super::owner::OwnerLock;
+use super::purge::PurgeError;
+use super::template;
+use crate::Instance;
+use crate::directory::{DirectoryError, Entry, Operation};
+
+/// What was found half done.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Reconciled {
+    /// Tenants that were being made: they are gone.
+    pub undone: Vec<Slug>,
+    /// Tenants that were being purged: they are gone.
+    pub purged: Vec<Slug>,
+    /// Tenants whose change can't be ended just now, and why not.
+    pub left: Vec<(Slug, String)>,
+}
+
+/// Raised when the instance can't be looked through.
+#[derive(Debug, thiserror::Error)]
+pub enum ReconcileError {
+    /// The directory can't be used.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// A file can't be looked at or removed.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+impl Instance {
+    /// Ends every change whose maker is gone. Changes that are under way in a living process are left alone.
+    ///
+    /// # Errors
+    /// Raised when the directory or the data folder can't be used. A single change that can't be ended is no error,
+    /// but part of the answer.
+    pub async fn reconcile(&self) -> Result<Reconciled, ReconcileError> {
+        let mut reconciled = Reconciled::default();
+        let journal = self.0.places.journal();
+        for entry in self.0.directory.journal().await? {
+            let Some(_owner) = OwnerLock::succeed(&journal, &entry.owner)? else { continue };
+            self.end(&entry, &mut reconciled).await;
+        }
+        template::sweep(&self.0.places.template(), &journal)?;
+        for listed in fs::read_dir(&journal).map_err(FileError::new(&journal, "read"))? {
+            let name = listed.map_err(FileError::new(&journal, "read"))?.file_name();
+            if let Some(name) = name.to_str() {
+                // Dropped at once: a lock file whose owner is gone goes with it.
+                drop(OwnerLock::succeed(&journal, name)?);
+            }
+        }
+        Ok(reconciled)
+    }
+
+    async fn end(&self, entry: &Entry, reconciled: &mut Reconciled) {
+        let Some(record) = self.0.directory.record_by_id(entry.tenant) else { return };
+        let slug = record.slug.clone();
+        let ended = match entry.operation {
+            Operation::Create => {
+                let undone = self.undo_create(record.id, &record.placement, entry.existed).await;
+                undone.map_err(PurgeError::from)
+            }
+            Operation::Purge => self.end_purge(record.id, &record.placement).await,
+        };
+        match (ended, entry.operation) {
+            (Err(error), _) => {
+                tracing::warn!(%error, %slug, "a change of this tenant can't be ended just now");
+                reconciled.left.push((slug, error.to_string()));
+            }
+            (Ok(()), Operation::Create) => reconciled.undone.push(slug),
+            (Ok(()), Operation::Purge) => reconciled.purged.push(slug),
+        }
+    }
+}

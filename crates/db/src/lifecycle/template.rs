@@ -1,0 +1,111 @@
+//! The template of a new tenant's data: a file to which every migration was applied, copied instead of applied again.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tenantry_core::TenantId;
+
+use super::files::{self, FileError};
+use super::owner::{OwnerError, OwnerLock};
+use crate::Instance;
+use crate::migrate::{ApplyError, apply};
+use crate::sqlite::{DataFile, FileLock, open_exclusively};
+
+/// Raised when the template of new tenants can't be made.
+#[derive(Debug, thiserror::Error)]
+pub enum TemplateError {
+    /// A migration failed.
+    #[error("the migrations can't be applied to an empty database: {0}")]
+    Migrate(#[from] ApplyError),
+    /// The template's file can't be made.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// SQLite refused.
+    #[error("the template of new tenants can't be made")]
+    Database(#[from] rusqlite::Error),
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers: {0}")]
+    Random(getrandom::Error),
+}
+
+impl From<OwnerError> for TemplateError {
+    fn from(error: OwnerError) -> Self {
+        match error {
+            OwnerError::Random(error) => Self::Random(error),
+            OwnerError::File(error) => Self::File(error),
+        }
+    }
+}
+
+/// The key under which the template is open while it is made: no tenant has it.
+const TEMPLATE: TenantId = TenantId::new(-1);
+
+impl Instance {
+    /// The template for the history at hand, made when it is not there.
+    pub(super) async fn template(&self) -> Result<PathBuf, TemplateError> {
+        let folder = self.0.places.template();
+        let template = folder.join(format!("{}.db", self.0.history.version()));
+        let _one_at_a_time = self.0.template.lock().await;
+        if template.exists() {
+            return Ok(template);
+        }
+        let building = Building::new(&folder, &self.0.places.journal())?;
+        let file = Arc::new(DataFile::new(TEMPLATE, building.path.clone(), building.lock.clone()));
+        let applied = apply(&self.0.pool, &file, &self.0.history).await;
+        self.0.pool.close(TEMPLATE).await;
+        applied?;
+        std::fs::File::open(&building.path)
+            .and_then(|built| built.sync_all())
+            .map_err(FileError::new(&building.path, "written"))?;
+        std::fs::rename(&building.path, &template).map_err(FileError::new(&template, "made"))?;
+        files::sync_folder(&folder)?;
+        Ok(template)
+    }
+}
+
+/// A template that is being made; what is left of it is removed in the end.
+struct Building {
+    path: PathBuf,
+    lock: PathBuf,
+    _owner: OwnerLock,
+}
+
+impl Building {
+    fn new(folder: &Path, journal: &Path) -> Result<Self, TemplateError> {
+        let owner = OwnerLock::new(journal)?;
+        let path = folder.join(format!("{}.part", owner.name()));
+        let lock = path.with_extension("lock");
+        drop(FileLock::create(&lock).map_err(|error| files::lock_failed(&lock, error))?);
+        let building = Self { path, lock, _owner: owner };
+        let db = open_exclusively(&building.path, true)?;
+        db.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0))?;
+        Ok(building)
+    }
+}
+
+impl Drop for Building {
+    fn drop(&mut self) {
+        if let Err(error) = files::remove_tenant(&self.path, &self.lock) {
+            tracing::warn!(%error, "a half-made template is left over; reconcile removes it");
+        }
+    }
+}
+
+/// Removes what is left of templates whose makers are gone.
+pub(super) fn sweep(folder: &Path, journal: &Path) -> Result<(), FileError> {
+    for entry in std::fs::read_dir(folder).map_err(FileError::new(folder, "read"))? {
+        let path = entry.map_err(FileError::new(folder, "read"))?.path();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+        let Some((owner, kind)) = name.split_once('.') else { continue };
+        if kind == "db" {
+            continue;
+        }
+        if let Some(_owner) = OwnerLock::succeed(journal, owner)? {
+            files::remove_tenant(
+                &folder.join(format!("{owner}.part")),
+                &folder.join(format!("{owner}.lock")),
+            )?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,237 @@
+//! Where everything of an instance lies: the folders of its data, and the databases and servers that are configured.
+
+use std::collections::BTreeMap;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use tenantry_core::{Alias, Isolation, OpaqueName, Placement, TenantId};
+
+use crate::sqlite::DataFile;
+
+/// What a `DB_<ALIAS>` stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// A database: a SQLite file that one tenant may claim.
+    File(PathBuf),
+    /// A server: a folder in which tenants get files of their own.
+    Folder(PathBuf),
+}
+
+/// Raised when the configured databases, or the folders of an instance, can't be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlaceError {
+    /// Two aliases stand for one file or folder: two tenants could get the same data.
+    #[error("DB_{} and DB_{} are the same place, {}", .first.as_str().to_uppercase(), .second.as_str().to_uppercase(), .path.display())]
+    Same {
+        /// One alias.
+        first: Alias,
+        /// The other alias.
+        second: Alias,
+        /// The place.
+        path: PathBuf,
+    },
+    /// A database lies in a folder that holds other tenants' files or the instance's own.
+    #[error("DB_{} lies among the files of the instance itself, in {}", .alias.as_str().to_uppercase(), .folder.display())]
+    Inside {
+        /// The alias.
+        alias: Alias,
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A folder can't be made or used.
+    #[error("the folder {} can't be used: {error}", .path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        error: io::Error,
+    },
+}
+
+/// Raised when a tenant's placement depends on an alias that is not configured, or not as what it was.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnknownPlace {
+    /// No `DB_<ALIAS>` of this name.
+    #[error("DB_{} is not configured", .0.as_str().to_uppercase())]
+    Alias(Alias),
+    /// There is one, but it is a database.
+    #[error("DB_{} is a database and not a server", .0.as_str().to_uppercase())]
+    NotAServer(Alias),
+    /// There is one, but it is a server.
+    #[error("DB_{} is a server and not a database", .0.as_str().to_uppercase())]
+    NotADatabase(Alias),
+}
+
+/// Where everything of an instance lies. Every path is absolute.
+#[derive(Debug)]
+pub(crate) struct Places {
+    data: PathBuf,
+    directory: PathBuf,
+    locations: BTreeMap<Alias, Location>,
+}
+
+/// The folders inside the data folder.
+const FOLDERS: [&str; 4] = ["tenants", "template", "claimed", "journal"];
+
+impl Places {
+    /// Checks what is configured and makes the folders that are missing.
+    pub(crate) fn prepare(
+        data: &Path,
+        directory: Option<PathBuf>,
+        configured: BTreeMap<Alias, Location>,
+    ) -> Result<Self, PlaceError> {
+        let data = make_folder(data)?;
+        for folder in FOLDERS {
+            make_folder(&data.join(folder))?;
+        }
+        let directory = match directory {
+            Some(path) => absolute(&path)?,
+            None => data.join("directory.db"),
+        };
+        let mut locations = BTreeMap::new();
+        locations.insert(Alias::local(), Location::Folder(data.join("tenants")));
+        for (alias, location) in configured {
+            let location = match location {
+                Location::File(path) => Location::File(absolute(&path)?),
+                Location::Folder(path) => Location::Folder(make_folder(&path)?),
+            };
+            locations.insert(alias, location);
+        }
+        let places = Self { data, directory, locations };
+        places.refuse_shared()?;
+        Ok(places)
+    }
+
+    fn refuse_shared(&self) -> Result<(), PlaceError> {
+        let mut seen: BTreeMap<&Path, &Alias> = BTreeMap::new();
+        for (alias, location) in &self.locations {
+            let path = location.path();
+            if let Some(first) = seen.insert(path, alias) {
+                return Err(PlaceError::Same {
+                    first: first.clone(),
+                    second: alias.clone(),
+                    path: path.to_owned(),
+                });
+            }
+            let folder = path.parent().unwrap_or(path);
+            let of_the_instance = folder.starts_with(&self.data)
+                && (FOLDERS.iter().any(|name| folder.starts_with(self.data.join(name)))
+                    || path == self.directory);
+            let of_a_server = self.servers().any(|(_, server)| server == folder);
+            let is_file = matches!(location, Location::File(_));
+            if is_file && (of_the_instance || of_a_server || path == self.directory) {
+                return Err(PlaceError::Inside { alias: alias.clone(), folder: folder.to_owned() });
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    pub(crate) fn template(&self) -> PathBuf {
+        self.data.join("template")
+    }
+
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.data.join("journal")
+    }
+
+    /// Every server, with its folder.
+    pub(crate) fn servers(&self) -> impl Iterator<Item = (&Alias, &Path)> {
+        self.locations.iter().filter_map(|(alias, location)| match location {
+            Location::Folder(path) => Some((alias, path.as_path())),
+            Location::File(_) => None,
+        })
+    }
+
+    /// Every database that a tenant may claim.
+    pub(crate) fn databases(&self) -> impl Iterator<Item = &Alias> {
+        self.locations.iter().filter_map(|(alias, location)| match location {
+            Location::File(_) => Some(alias),
+            Location::Folder(_) => None,
+        })
+    }
+
+    /// Where new tenants go when nothing is said: `DB_DEFAULT` if that is a server, else the data folder's own.
+    pub(crate) fn default_server(&self) -> Alias {
+        match self.locations.get(&Alias::default_alias()) {
+            Some(Location::Folder(_)) => Alias::default_alias(),
+            _ => Alias::local(),
+        }
+    }
+
+    /// The folder of a server.
+    pub(crate) fn server(&self, alias: &Alias) -> Result<&Path, UnknownPlace> {
+        match self.locations.get(alias) {
+            Some(Location::Folder(path)) => Ok(path),
+            Some(Location::File(_)) => Err(UnknownPlace::NotAServer(alias.clone())),
+            None => Err(UnknownPlace::Alias(alias.clone())),
+        }
+    }
+
+    /// A tenant's file and its lock file.
+    pub(crate) fn files(&self, placement: &Placement) -> Result<(PathBuf, PathBuf), UnknownPlace> {
+        match placement {
+            Placement::Made { server, isolation: Isolation::Database, name } => {
+                let folder = self.server(server)?;
+                Ok((file_of(folder, name, "db"), file_of(folder, name, "lock")))
+            }
+            // A folder of SQLite files has neither schemas nor shared rows.
+            Placement::Made { server, .. } => Err(UnknownPlace::NotAServer(server.clone())),
+            Placement::Claimed { database } => match self.locations.get(database) {
+                Some(Location::File(path)) => {
+                    Ok((path.clone(), self.data.join("claimed").join(format!("{database}.lock"))))
+                }
+                Some(Location::Folder(_)) => Err(UnknownPlace::NotADatabase(database.clone())),
+                None => Err(UnknownPlace::Alias(database.clone())),
+            },
+        }
+    }
+
+    /// A tenant's file, to be opened.
+    pub(crate) fn data_file(&self, id: TenantId, placement: &Placement) -> Result<DataFile, UnknownPlace> {
+        let (path, lock) = self.files(placement)?;
+        Ok(DataFile::new(id, path, lock))
+    }
+}
+
+impl Location {
+    fn path(&self) -> &Path {
+        match self {
+            Self::File(path) | Self::Folder(path) => path,
+        }
+    }
+}
+
+fn file_of(folder: &Path, name: &OpaqueName, kind: &str) -> PathBuf {
+    folder.join(format!("{name}.{kind}"))
+}
+
+/// Makes a folder that only its owner can look into, unless it is there, and says where it really is.
+fn make_folder(path: &Path) -> Result<PathBuf, PlaceError> {
+    let refused = |error| PlaceError::Folder { path: path.to_owned(), error };
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(refused)?;
+    fs::canonicalize(path).map_err(refused)
+}
+
+/// Where a file really is, or would be: through every link, so that two names of one file are seen to be one.
+fn absolute(path: &Path) -> Result<PathBuf, PlaceError> {
+    if let Ok(there) = fs::canonicalize(path) {
+        return Ok(there);
+    }
+    let absolute =
+        std::path::absolute(path).map_err(|error| PlaceError::Folder { path: path.to_owned(), error })?;
+    let (Some(folder), Some(name)) = (absolute.parent(), absolute.file_name()) else {
+        let error = io::Error::from(io::ErrorKind::InvalidFilename);
+        return Err(PlaceError::Folder { path: path.to_owned(), error });
+    };
+    let folder =
+        fs::canonicalize(folder).map_err(|error| PlaceError::Folder { path: folder.to_owned(), error })?;
+    Ok(folder.join(name))
+}
