@@ -1,1 +1,4 @@
-//! Placeholder.
+//! The library that applications depend on.
+
+pub mod cli;
+pub mod config;

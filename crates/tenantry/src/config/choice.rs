@@ -1,0 +1,66 @@
+//! Settings that are one of a few words.
+
+use super::{Value, ValueError};
+
+/// Who may read the list of tenants at `/api/tenants`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TenantsApi {
+    /// Operators only.
+    Operators,
+    /// Anyone.
+    Public,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// When SQLite waits for the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Synchronous {
+    /// At each commit: what was acknowledged survives a power cut.
+    Full,
+    /// At each checkpoint: a power cut may undo the last commits, and never damages the file.
+    Normal,
+}
+
+macro_rules! choice {
+    ($type:ident, $kind:literal, $($word:literal => $variant:ident),+) => {
+        impl Value for $type {
+            const KIND: &'static str = $kind;
+
+            fn parse(text: &str) -> Result<Self, ValueError> {
+                match text.trim().to_ascii_lowercase().as_str() {
+                    $($word => Ok(Self::$variant),)+
+                    _ => Err(ValueError::Choice(Self::KIND)),
+                }
+            }
+
+            fn show(&self) -> String {
+                match self { $(Self::$variant => $word.to_owned(),)+ }
+            }
+        }
+    };
+}
+
+choice!(TenantsApi, "operators or public", "operators" => Operators, "public" => Public);
+choice!(LogFormat, "human or json", "human" => Human, "json" => Json);
+choice!(Synchronous, "full or normal", "full" => Full, "normal" => Normal);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_is_no_choice_is_told_the_choices() {
+        assert_eq!(TenantsApi::parse("Public"), Ok(TenantsApi::Public));
+        assert_eq!(LogFormat::parse(" json "), Ok(LogFormat::Json));
+        let error = Synchronous::parse("off").unwrap_err();
+        assert_eq!(error.to_string(), "must be full or normal");
+    }
+}

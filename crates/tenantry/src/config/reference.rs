@@ -1,0 +1,65 @@
+//! The reference page of settings, made from the table.
+
+use std::fmt::Write;
+
+use super::{Fallback, SETTINGS, Target, Value};
+
+const INTRODUCTION: &str = "\
+# Settings
+
+A setting is given by a flag, where its paragraph names one, by the environment, or by a line `NAME=VALUE` of the file
+`.env` in the working directory; the first of these that has it wins. One that is empty is as if unset. Relative paths
+start from the working directory. `tenantry check --config` prints each setting, its value and where it came from.
+
+In `.env` all that follows the `=` is the value, up to quotes around the whole of it: nothing is interpolated, and a
+comment has a line of its own. A line that is neither is named and skipped.
+
+This page is generated: `UPDATE_REFERENCE=1 cargo test -p tenantry reference` writes it anew.
+";
+
+const DATABASES: &str = "\
+A database or a server, under a name of your own: `DB_TEST` is the alias `test`. A file is a database, which one tenant
+may claim as a whole (`tenant create SLUG --database test`). A folder is a server, which holds a file for each tenant
+that is made on it (`--server test`). `DB_HOST`, `DB_PORT`, `DB_NAME`, `DB_USER`, `DB_PASSWORD` and names that end in
+`_OWNER` are no aliases.
+";
+
+/// The page, in Markdown.
+#[must_use]
+pub fn reference() -> String {
+    let mut page = INTRODUCTION.to_owned();
+    for setting in SETTINGS {
+        let default = match setting.default {
+            Fallback::Text(text) => format!("`{text}`"),
+            Fallback::Unset(meaning) => meaning.to_owned(),
+        };
+        let secret = if setting.secret { " Secret: never shown." } else { "" };
+        section(&mut page, setting.name, setting.doc.trim(), &format!("{}.{secret}", setting.kind), &default);
+    }
+    section(&mut page, "DB_<ALIAS>", DATABASES.trim(), &format!("{}.", Target::KIND), "no such alias");
+    page
+}
+
+fn section(page: &mut String, name: &str, doc: &str, kind: &str, default: &str) {
+    // Writing to a string can't fail.
+    let _ = write!(page, "\n## `{name}`\n\n{doc}\n\n- Value: {kind}\n- Default: {default}.\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reference_page_is_as_the_table_has_it() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/settings.md");
+        if std::env::var_os("UPDATE_REFERENCE").is_some() {
+            std::fs::write(path, reference()).unwrap();
+        }
+        let page = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            page == reference(),
+            "docs/settings.md differs from the table of settings: run \
+             `UPDATE_REFERENCE=1 cargo test -p tenantry reference` and commit the page"
+        );
+    }
+}
