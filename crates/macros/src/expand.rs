@@ -7,7 +7,7 @@ use syn::spanned::Spanned as _;
 use syn::{Data, DeriveInput, Error, Fields, LitStr, Result};
 
 use crate::attributes::{ManyToMany, ModelAttributes, at_derive};
-use crate::field::Field;
+use crate::field::{Field, at};
 
 /// Everything that `#[derive(Model)]` writes.
 ///
@@ -62,7 +62,7 @@ fn key(fields: &[Field]) -> Result<&Field> {
 fn columns(input: &DeriveInput, fields: &[Field], model: &TokenStream) -> TokenStream {
     let (name, vis) = (&input.ident, &input.vis);
     let constants = fields.iter().enumerate().map(|(index, field)| {
-        let (constant, ty) = (field.constant(), &field.ty);
+        let (constant, ty, model) = (field.constant(), &field.ty, at(model, field.ty.span()));
         let doc = format!("The column `{}`.", field.column().value());
         quote_spanned! {ty.span()=>
             #[doc = #doc]

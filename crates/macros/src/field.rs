@@ -90,6 +90,9 @@ impl Field {
     }
 
     fn agree(&self) -> Result<()> {
+        if self.primary_key.is_none() && is_auto(&self.ty) {
+            return Err(Error::new(self.ty.span(), "only the key can be `Auto`"));
+        }
         match (&self.references, &self.on_delete) {
             (Some(reference), None) => Err(Error::new(
                 reference.span(),
@@ -126,6 +129,7 @@ impl Field {
     /// Raised when a default or an `on_delete` is not one.
     pub(crate) fn meta(&self, model: &TokenStream) -> Result<TokenStream> {
         let (name, column, ty) = (self.name(), self.column(), &self.ty);
+        let model = &at(model, ty.span());
         let kind = self.kind(model);
         let default = option(self.default.as_ref().map(|default| default_value(default, model)).transpose()?);
         let relation = option(self.relation(model)?);
@@ -137,6 +141,7 @@ impl Field {
         let help_text = self.help_text.as_ref().map_or_else(String::new, LitStr::value);
         let (unique, index) = (self.unique.is_some(), self.index.is_some());
         let primary_key = self.primary_key.is_some();
+        let auto = if primary_key { quote!(key_is_auto) } else { quote!(never_auto) };
         Ok(quote_spanned! {ty.span()=>
             #model::derive::checked(#model::FieldMeta {
                 name: #name,
@@ -146,7 +151,7 @@ impl Field {
                 unique: #unique,
                 index: #index,
                 primary_key: #primary_key,
-                auto: <#ty as #model::Field>::AUTO,
+                auto: #model::derive::#auto::<#ty>(),
                 default: #default,
                 choices: &[#(#choices),*],
                 help_text: #help_text,
@@ -158,30 +163,30 @@ impl Field {
     /// A call that the compiler refuses when the key referred to has another type.
     pub(crate) fn reference_check(&self, model: &TokenStream) -> Option<TokenStream> {
         let Some(Reference::Model(target)) = &self.references else { return None };
-        let ty = &self.ty;
+        let (ty, model) = (&self.ty, at(model, self.ty.span()));
         Some(quote_spanned!(ty.span()=> #model::derive::leads_to::<#ty, #target>();))
     }
 
     fn kind(&self, model: &TokenStream) -> TokenStream {
-        let ty = &self.ty;
+        let (ty, span) = (&self.ty, self.ty.span());
         match (&self.max_length, &self.digits, &self.places) {
             (None, Some(digits), Some(places)) => {
-                quote_spanned!(digits.span()=> #model::derive::decimal::<#ty>(#digits, #places))
+                quote_spanned!(span=> #model::derive::decimal::<#ty>(#digits, #places))
             }
-            (Some(max), ..) => quote_spanned!(max.span()=> #model::derive::bounded_text::<#ty>(#max)),
-            _ => quote_spanned!(ty.span()=> #model::derive::plain_kind::<#ty>()),
+            (Some(max), ..) => quote_spanned!(span=> #model::derive::bounded_text::<#ty>(#max)),
+            _ => quote_spanned!(span=> #model::derive::plain_kind::<#ty>()),
         }
     }
 
     fn relation(&self, model: &TokenStream) -> Result<Option<TokenStream>> {
         let (Some(reference), Some(on_delete)) = (&self.references, &self.on_delete) else { return Ok(None) };
-        let variant = match on_delete.to_string().as_str() {
-            "cascade" => quote!(Cascade),
-            "protect" => quote!(Protect),
-            "set_null" => quote!(SetNull),
+        let ty = &self.ty;
+        let on_delete = match on_delete.to_string().as_str() {
+            "cascade" => quote!(#model::OnDelete::Cascade),
+            "protect" => quote!(#model::OnDelete::Protect),
+            "set_null" => quote_spanned!(ty.span()=> #model::derive::set_null::<#ty>()),
             _ => return Err(Error::new(on_delete.span(), "`on_delete` is cascade, protect or set_null")),
         };
-        let on_delete = quote!(#model::OnDelete::#variant);
         Ok(Some(match reference {
             Reference::Model(target) => quote!(#model::Relation::to::<#target>(#on_delete)),
             Reference::Table(table) => {
@@ -208,6 +213,11 @@ impl Reference {
             Self::Table(table) => table.span(),
         }
     }
+}
+
+fn is_auto(ty: &Type) -> bool {
+    let Type::Path(path) = ty else { return false };
+    path.path.segments.last().is_some_and(|segment| segment.ident == "Auto")
 }
 
 /// Reads `("draft" = "Draft", "done" = "Done")`.
@@ -251,6 +261,15 @@ fn literal(lit: &Lit) -> Option<fn(TokenStream) -> TokenStream> {
         Lit::Bool(_) => |value| quote!(Bool(#value)),
         _ => return None,
     })
+}
+
+/// The path with every token at `span`, so that the compiler's message points there alone.
+pub(crate) fn at(path: &TokenStream, span: Span) -> TokenStream {
+    let tokens = path.clone().into_iter().map(|mut token| {
+        token.set_span(span);
+        token
+    });
+    tokens.collect()
 }
 
 fn option(value: Option<TokenStream>) -> TokenStream {
