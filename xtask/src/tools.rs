@@ -65,7 +65,7 @@ pub(crate) fn install(package: &str, what_for: &str) -> Result<(), String> {
             "{what_for} is missing: install it (Debian's package is `{package}`), then try again"
         ));
     }
-    eprintln!("installing {package}: {what_for}");
+    eprintln!("installing Debian's package {package}");
     run(apt_get().args(["update", "--quiet=2"]))?;
     run(apt_get().args(["install", "--quiet=2", "--yes", "--no-install-recommends", package]))
 }

@@ -11,9 +11,10 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
         .collect()
 }
 
-fn check_crate(tree: &Tree, source: &str, order: &[&str]) -> Vec<Finding> {
+fn check_crate(tree: &Tree, source: &str, order: &str) -> Vec<Finding> {
+    let order: Vec<&str> = order.split(" < ").collect();
     let root = format!("{source}lib.rs");
-    let exports = tree.ending(&root).flat_map(|file| exports(file, order)).collect::<Vec<_>>();
+    let exports = tree.ending(&root).flat_map(|file| exports(file, &order)).collect::<Vec<_>>();
     let mut findings = Vec::new();
     for file in tree.ending(".rs") {
         let Some(inside) = file.path.strip_prefix(source).and_then(|rest| rest.strip_suffix(".rs")) else {
@@ -28,7 +29,7 @@ fn check_crate(tree: &Tree, source: &str, order: &[&str]) -> Vec<Finding> {
             Some(place) => findings.extend(paths(&file.text).into_iter().filter_map(|path| {
                 let used = module(&path, &modules, &exports)?;
                 let is_right_of = order[place + 1..].contains(&used.as_str());
-                is_right_of.then(|| file.finding(path.line, complaint(own, &used, order)))
+                is_right_of.then(|| file.finding(path.line, complaint(own, &used, &order)))
             })),
             None => findings
                 .push(file.finding(1, format!("`{own}` is not in the table of `xtask/src/tidy/layers.rs`"))),
@@ -70,7 +71,13 @@ fn module(path: &Path, modules: &[&str], exports: &[(String, String)]) -> Option
 #[cfg(test)]
 mod tests {
     use super::super::testing::found;
-    use super::check;
+    use super::super::{Finding, Tree};
+
+    const ORDER: &str = "model < sqlite < tenant_db < migrate";
+
+    fn check(tree: &Tree) -> Vec<Finding> {
+        super::check_crate(tree, "crates/db/src/", ORDER)
+    }
 
     const LIB: (&str, &str) =
         ("crates/db/src/lib.rs", "mod model;\npub use model::{Kind, Value};\npub use tenant_db::TenantDb;\n");
@@ -91,18 +98,17 @@ mod tests {
 
     #[test]
     fn a_module_does_not_use_those_to_its_right() {
-        let order = "model < sqlite < tenant_db < migrate < directory < lifecycle < instance < extract";
         for (path, text, used) in [
             ("crates/db/src/model/value.rs", "\nuse crate::sqlite::Pool;", "sqlite"),
             ("crates/db/src/model/value.rs", "\nuse crate::{Kind, TenantDb};", "tenant_db"),
             ("crates/db/src/model/value.rs", "\nfn f(_: crate::migrate::Plan) {}", "migrate"),
-            ("crates/db/src/model/value.rs", "\nuse super::super::directory;", "directory"),
-            ("crates/db/src/model/mod.rs", "\nuse super::instance::Instance;", "instance"),
+            ("crates/db/src/model/value.rs", "\nuse super::super::migrate;", "migrate"),
+            ("crates/db/src/model/mod.rs", "\nuse super::migrate::Plan;", "migrate"),
             ("crates/db/src/model.rs", "\nuse super::TenantDb;", "tenant_db"),
         ] {
             assert_eq!(
                 found(check, &[LIB, (path, text)]),
-                [format!("{path}:2: `model` may not use `{used}`: the order is {order}")],
+                [format!("{path}:2: `model` may not use `{used}`: the order is {ORDER}")],
                 "{text}"
             );
         }

@@ -90,6 +90,7 @@ impl Instance {
 }
 
 /// The exclusive lock on a tenant's data; `None` where its lock file is gone already.
+#[expect(clippy::disallowed_methods, reason = "no event tells that another process let go of a lock")]
 async fn wait_for(lock: &Path) -> Result<Option<FileLock>, PurgeError> {
     let begun = Instant::now();
     loop {

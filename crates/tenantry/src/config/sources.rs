@@ -48,6 +48,7 @@ impl Sources {
     ///
     /// # Errors
     /// Raised when `.env` is there but can't be read.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     pub fn from_process() -> Result<Self, DotenvError> {
         let path = Path::new(DOTENV);
         let environment =

@@ -9,6 +9,7 @@ use crate::migrate::{Column, State, Table, Unrecognised};
 use crate::model::OnDelete;
 
 /// Runs `with_django.py` beside this file with the Python of `TENANTRY_TEST_PYTHON`, and returns what it prints.
+#[expect(clippy::disallowed_methods, reason = "what the test needs is named by `cargo xtask test`")]
 fn django(command: &str, database: &Path) -> String {
     let python = std::env::var_os("TENANTRY_TEST_PYTHON").expect(
         "TENANTRY_TEST_PYTHON must name a Python that has Django 4.1 (`cargo xtask test` sets one up by itself)",

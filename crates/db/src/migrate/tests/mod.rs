@@ -41,6 +41,7 @@ impl Fixture {
         self.file.path()
     }
 
+    #[expect(clippy::disallowed_methods, reason = "the tests look into the file beside the engine")]
     fn connection(&self) -> Connection {
         Connection::open(self.path()).unwrap()
     }
