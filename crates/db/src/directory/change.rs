@@ -79,10 +79,11 @@ pub enum DomainError {
 }
 
 impl Directory {
-    /// Suspends, activates or puts into maintenance. Every process serves it so within a second.
+    /// Suspends, activates, puts into maintenance or deletes. Every process serves it so within a second.
     ///
     /// # Errors
-    /// Raised when there is no such tenant, and when its status does not allow it.
+    /// Raised when there is no such tenant, when its status does not allow it, and for a purge, which is more than a
+    /// change of status: see [`Instance::purge`](crate::Instance::purge).
     pub async fn change_status(&self, id: TenantId, transition: Transition) -> Result<Status, ChangeError> {
         self.transition(id, transition, None).await
     }
@@ -125,6 +126,10 @@ impl Directory {
             let change = begin(db)?;
             let from = status(&change, id)?.ok_or(ChangeError::Unknown)?;
             let to = from.after(transition)?;
+            // Both ends of a tenant's life have steps of their own, which the journal holds.
+            if from == Status::Provisioning || (to == Status::Deleting && purger.is_none()) {
+                return Err(TransitionError { from, transition }.into());
+            }
             let generation = next_generation(&change)?;
             let deleted = (to == Status::Deleted).then(now);
             let from_text = deleted.as_ref().map(|_| from.as_str());
@@ -311,7 +316,7 @@ pub(super) fn insert(
         now(),
         server.map(Alias::as_str),
         isolation,
-        opaque.map(|name| name.as_str()),
+        opaque.map(tenantry_core::OpaqueName::as_str),
         claimed.map(Alias::as_str),
         generation,
     );

@@ -16,7 +16,7 @@ pub(crate) enum Operation {
 }
 
 /// A change that is under way, or was when its owner ended.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) tenant: TenantId,
     pub(crate) operation: Operation,

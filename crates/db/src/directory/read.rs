@@ -86,7 +86,7 @@ impl Directory {
         .await
     }
 
-    /// The tenants whose version, as last heard of, is not `current`, by id; not those half made or half gone.
+    /// The tenants whose version, as last heard of, is not `current`, by id.
     pub(crate) async fn behind(&self, current: &str) -> Result<Vec<TenantId>, DirectoryError> {
         let current = current.to_owned();
         self.call(move |db| {

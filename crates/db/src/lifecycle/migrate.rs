@@ -60,7 +60,8 @@ impl Instance {
         match target {
             Target::Fleet => {
                 let ids = self.0.directory.behind(self.0.history.version()).await?;
-                Ok(ids.into_iter().filter_map(|id| self.0.directory.record_by_id(id)).collect())
+                let records = ids.into_iter().filter_map(|id| self.0.directory.record_by_id(id));
+                Ok(records.filter(is_whole).collect())
             }
             Target::Tenant(slug) => {
                 let record = self.0.directory.record(slug).filter(is_whole);

@@ -27,20 +27,32 @@ pub(super) enum OwnerError {
 impl OwnerLock {
     /// A new owner, with a lock file in `folder`.
     pub(super) fn new(folder: &Path) -> Result<Self, OwnerError> {
-        let name = random_name()?.as_str().to_owned();
-        let path = folder.join(&name);
-        let held = FileLock::create(&path).map_err(|error| files::lock_failed(&path, error))?;
-        Ok(Self { path, name, _held: held })
+        loop {
+            let name = random_name()?.as_str().to_owned();
+            let path = folder.join(&name);
+            match FileLock::create(&path) {
+                Ok(held) => return Ok(Self { path, name, _held: held }),
+                // A reconcile elsewhere came between the file and its lock, and took it for an owner that is gone.
+                Err(LockError::Held | LockError::Missing) => {}
+                Err(error) => return Err(files::lock_failed(&path, error).into()),
+            }
+        }
     }
 
     /// Takes the place of an owner that is gone; `None` while it lives.
+    ///
+    /// What was known of the owner's change before may be out of date then: the owner may have ended it just now.
     pub(super) fn succeed(folder: &Path, name: &str) -> Result<Option<Self>, FileError> {
         let path = folder.join(name);
-        // Created anew where it is missing: it was removed after the change had ended.
-        match FileLock::create(&path) {
-            Ok(held) => Ok(Some(Self { path, name: name.to_owned(), _held: held })),
-            Err(LockError::Held) => Ok(None),
-            Err(error) => Err(files::lock_failed(&path, error)),
+        loop {
+            // Created anew where it is missing: it was removed after the change had ended.
+            match FileLock::create(&path) {
+                Ok(held) => return Ok(Some(Self { path, name: name.to_owned(), _held: held })),
+                Err(LockError::Held) => return Ok(None),
+                // The owner ended between our opening its file and our locking it.
+                Err(LockError::Missing) => {}
+                Err(error) => return Err(files::lock_failed(&path, error)),
+            }
         }
     }
 

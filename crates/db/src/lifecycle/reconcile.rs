@@ -3,7 +3,7 @@
 use std::fs;
 
 use serde::Serialize;
-use tenantry_core::Slug;
+use tenantry_core::{OpaqueName, Slug};
 
 use super::files::FileError;
 use super::owner::OwnerLock;
@@ -45,12 +45,15 @@ impl Instance {
         let journal = self.0.places.journal();
         for entry in self.0.directory.journal().await? {
             let Some(_owner) = OwnerLock::succeed(&journal, &entry.owner)? else { continue };
-            self.end(&entry, &mut reconciled).await;
+            // Its owner may have ended it since it was read, and then it is no failure to be undone.
+            if self.0.directory.journal().await?.contains(&entry) {
+                self.end(&entry, &mut reconciled).await;
+            }
         }
         template::sweep(&self.0.places.template(), &journal)?;
         for listed in fs::read_dir(&journal).map_err(FileError::new(&journal, "read"))? {
             let name = listed.map_err(FileError::new(&journal, "read"))?.file_name();
-            if let Some(name) = name.to_str() {
+            if let Some(name) = name.to_str().filter(|name| name.parse::<OpaqueName>().is_ok()) {
                 // Dropped at once: a lock file whose owner is gone goes with it.
                 drop(OwnerLock::succeed(&journal, name)?);
             }

@@ -7,6 +7,8 @@ use rusqlite::Connection;
 use super::operation::Operation;
 use super::render::column_type;
 use super::table::{Column, Table};
+use crate::TenantDb;
+use crate::model::QueryError;
 
 /// Raised when a database has some of Django's tables, but not all of them as Django 4.1 makes them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,6 +52,15 @@ pub enum Unrecognised {
         /// The column.
         column: String,
     },
+}
+
+/// Whether a tenant's data was made by Django. Its password hashes then stay such that Django can read them.
+///
+/// # Errors
+/// Raised when the data can't be read, and when no migration was ever applied to it.
+pub async fn is_adopted(db: &TenantDb) -> Result<bool, QueryError> {
+    let found = db.raw("SELECT 1 FROM tenantry_migration WHERE adopted LIMIT 1", Vec::new()).await?;
+    Ok(!found.is_empty())
 }
 
 /// A column as the database declares it.

@@ -1,18 +1,21 @@
 //! Plans and applies a history to one tenant's data.
 
+use std::error::Error;
+use std::iter::successors;
 use std::sync::Arc;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ffi};
 
 use super::adopt::{Unrecognised, recognise};
 use super::history::{Entry, History};
 use super::ledger::{self, LedgerError, Row};
 use super::operation::{MigrationId, Operation};
-use super::script;
 use super::step::{StepDb, StepError};
 use super::{builtin, permissions, render};
+use crate::model::QueryError;
 use crate::places::UnknownPlace;
 use crate::sqlite::{DataFile, EngineError, Lease, Pool};
+use crate::tenant_db::query_error;
 
 /// What a tenant's data has had, and what it would get.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +68,7 @@ pub enum ApplyError {
     )]
     Unrecognised(#[from] Unrecognised),
     /// A migration failed.
-    #[error("migration {migration} failed: {reason}")]
+    #[error("migration {migration} failed: {}", chain(reason.as_ref()))]
     Failed {
         /// The migration.
         migration: MigrationId,
@@ -79,8 +82,8 @@ pub enum ApplyError {
     #[error(transparent)]
     Place(#[from] UnknownPlace),
     /// The database itself can't be used.
-    #[error("the database can't be used: {0}")]
-    Database(StepError),
+    #[error("the database can't be used: {}", chain(.0))]
+    Database(QueryError),
 }
 
 impl Plan {
@@ -131,16 +134,9 @@ pub(crate) async fn apply(
     let mut applied = Applied::default();
     loop {
         let lease = Arc::new(pool.begin(file).await?);
-        match advance(&lease, history).await {
-            Ok(Some(migration)) => applied.migrations.push(migration),
-            Ok(None) => return Ok(applied),
-            Err(error) => {
-                // A step may have kept its door: dropping ours would then not end the transaction.
-                if let Err(failed) = lease.roll_back().await {
-                    tracing::debug!(error = %failed, "a failed migration's transaction was over already");
-                }
-                return Err(error);
-            }
+        match advance(&lease, history).await? {
+            Some(migration) => applied.migrations.push(migration),
+            None => return Ok(applied),
         }
     }
 }
@@ -169,24 +165,22 @@ async fn carry_out(lease: &Arc<Lease>, entry: &Arc<Entry>, adopted: bool) -> Res
         }
     }
     let entry = Arc::clone(entry);
-    lease.run(move |connection| ledger::record(connection, &entry, adopted)).await?;
-    Ok(lease.commit().await?)
+    let record = move |connection: &Connection| ledger::record(connection, &entry, adopted);
+    lease.run(record).await.map_err(query_error)?;
+    Ok(lease.commit().await.map_err(query_error)?)
 }
 
 async fn perform(lease: &Arc<Lease>, operation: &Operation) -> Result<(), StepError> {
     match operation {
-        Operation::RunRust { step, .. } => step(StepDb::new(Arc::clone(lease))).await,
-        Operation::RunSql(sql) => {
-            let script = sql.sqlite;
-            Ok(lease.run(move |connection| Ok(script::run(connection, script))).await??)
-        }
-        on_schema => {
-            let statements = render::sqlite(on_schema);
-            Ok(lease
-                .run(move |connection| statements.iter().try_for_each(|sql| connection.execute_batch(sql)))
-                .await?)
-        }
+        Operation::RunRust { step, .. } => step(StepDb::new(lease)).await,
+        Operation::RunSql(sql) => Ok(run(lease, vec![sql.sqlite.to_owned()]).await?),
+        on_schema => Ok(run(lease, render::sqlite(on_schema)).await?),
     }
+}
+
+async fn run(lease: &Lease, scripts: Vec<String>) -> Result<(), QueryError> {
+    let all = move |connection: &Connection| scripts.iter().try_for_each(|sql| connection.execute_batch(sql));
+    lease.run(all).await.map_err(query_error)
 }
 
 fn look(connection: &Connection, history: &History) -> rusqlite::Result<Result<Plan, ApplyError>> {
@@ -221,8 +215,16 @@ fn state(
     Ok(recognised.map(|there| if there { State::ToAdopt } else { State::ToApply }))
 }
 
+/// An error with its causes: an operator sees why one tenant of many failed in one line.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let causes = successors(Some(error), |&error| error.source());
+    // SQLite's bare code only repeats what its message says.
+    let causes: Vec<_> = causes.filter(|cause| !cause.is::<ffi::Error>()).map(ToString::to_string).collect();
+    causes.join(": ")
+}
+
 impl From<EngineError> for ApplyError {
     fn from(error: EngineError) -> Self {
-        Self::Database(error.into())
+        Self::Database(query_error(error))
     }
 }

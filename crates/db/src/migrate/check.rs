@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::operation::{Migration, Operation};
 use super::table::{Column, Constant, Index, Table};
-use crate::model::{Kind, OnDelete};
+use crate::model::{Kind, ModelMeta, OnDelete};
 
 /// The most bytes of a name: PostgreSQL cuts longer ones.
 const LONGEST: usize = 63;
@@ -15,7 +15,7 @@ const TENANT_COLUMN: &str = "tenant_id";
 
 /// What is wrong with a migration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum MigrationProblem {
+pub enum BrokenRule {
     /// A name that can't be one.
     #[error(
         "{name:?} can't be the name of {what}: it needs 1 to 63 lower-case letters, digits and underscores, \
@@ -64,17 +64,23 @@ pub enum MigrationProblem {
     },
 }
 
+/// Checks the application and the name of a model.
+pub(super) fn check_model(model: &ModelMeta) -> Result<(), BrokenRule> {
+    name("an application", model.app)?;
+    name("a model", model.name)
+}
+
 /// Checks a migration of an application.
-pub(super) fn check(migration: &Migration) -> Result<(), MigrationProblem> {
+pub(super) fn check(migration: &Migration) -> Result<(), BrokenRule> {
     name("an application", migration.app)?;
     // `0001_initial` begins with a digit: with a letter before it the same rule holds.
     if migration.name.len() >= LONGEST || !is_name(&format!("m{}", migration.name)) {
-        return Err(MigrationProblem::Name { what: "a migration", name: migration.name.to_owned() });
+        return Err(BrokenRule::Name { what: "a migration", name: migration.name.to_owned() });
     }
     migration.operations.iter().try_for_each(check_operation)
 }
 
-fn check_operation(operation: &Operation) -> Result<(), MigrationProblem> {
+fn check_operation(operation: &Operation) -> Result<(), BrokenRule> {
     match operation {
         Operation::CreateTable(table) => check_table(table),
         Operation::DropTable { table } => own_table(table),
@@ -102,28 +108,28 @@ fn check_operation(operation: &Operation) -> Result<(), MigrationProblem> {
     }
 }
 
-fn check_table(table: &Table) -> Result<(), MigrationProblem> {
+fn check_table(table: &Table) -> Result<(), BrokenRule> {
     own_table(table.name)?;
     let mut columns = BTreeSet::new();
     for column in &table.columns {
         check_column(table.name, column)?;
         if !columns.insert(column.name) {
-            return Err(MigrationProblem::ColumnTwice { table: table.name, column: column.name });
+            return Err(BrokenRule::ColumnTwice { table: table.name, column: column.name });
         }
     }
     if table.columns.iter().filter(|column| column.primary_key).count() != 1 {
-        return Err(MigrationProblem::Key(table.name));
+        return Err(BrokenRule::Key(table.name));
     }
     for index in &table.indexes {
         check_index(table.name, index)?;
         if !index.columns.iter().all(|column| columns.contains(column)) {
-            return Err(MigrationProblem::Index { table: table.name });
+            return Err(BrokenRule::Index { table: table.name });
         }
     }
     Ok(())
 }
 
-fn check_column(table: &'static str, column: &Column) -> Result<(), MigrationProblem> {
+fn check_column(table: &'static str, column: &Column) -> Result<(), BrokenRule> {
     column_name(table, column.name)?;
     if let Some(index) = column.own_index() {
         check_index(table, &index)?;
@@ -133,7 +139,7 @@ fn check_column(table: &'static str, column: &Column) -> Result<(), MigrationPro
         name("a column", relation.column)?;
     }
     match broken_rule(column) {
-        Some(rule) => Err(MigrationProblem::Column { table, column: column.name, rule }),
+        Some(rule) => Err(BrokenRule::Column { table, column: column.name, rule }),
         None => Ok(()),
     }
 }
@@ -153,7 +159,7 @@ fn broken_rule(column: &Column) -> Option<&'static str> {
             Some("becomes NULL when what it refers to is deleted, so it must allow NULL")
         }
         _ if column.default.is_some_and(|default| !fits(default, column.kind)) => {
-            Some("has a default of another kind")
+            Some("has a default that is no value of its kind")
         }
         _ => None,
     }
@@ -164,12 +170,16 @@ fn fits(default: Constant, kind: Kind) -> bool {
         Constant::Bool(_) => kind == Kind::Bool,
         Constant::Int(_) => matches!(kind, Kind::SmallInt | Kind::Int | Kind::BigInt),
         Constant::Float(value) => kind == Kind::Float && value.is_finite(),
-        Constant::Text(_) => matches!(kind, Kind::Text { .. }),
+        Constant::Text(text) => match kind {
+            Kind::Text { max } => max.is_none_or(|max| text.chars().count() <= max as usize),
+            Kind::Json => serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok(),
+            _ => false,
+        },
     }
 }
 
 /// What SQLite can't add to a table that has rows.
-fn check_added(table: &'static str, column: &Column) -> Result<(), MigrationProblem> {
+fn check_added(table: &'static str, column: &Column) -> Result<(), BrokenRule> {
     let rule = if column.primary_key || column.unique {
         "can't be added as a key or unique: add it, then create a unique index"
     } else if !column.null && column.default.is_none() {
@@ -179,40 +189,40 @@ fn check_added(table: &'static str, column: &Column) -> Result<(), MigrationProb
     } else {
         return Ok(());
     };
-    Err(MigrationProblem::Column { table, column: column.name, rule })
+    Err(BrokenRule::Column { table, column: column.name, rule })
 }
 
-fn check_index(table: &'static str, index: &Index) -> Result<(), MigrationProblem> {
+fn check_index(table: &'static str, index: &Index) -> Result<(), BrokenRule> {
     if index.columns.is_empty() {
-        return Err(MigrationProblem::Index { table });
+        return Err(BrokenRule::Index { table });
     }
     let mut columns = BTreeSet::new();
     for column in &index.columns {
         column_name(table, column)?;
         if !columns.insert(column) {
-            return Err(MigrationProblem::ColumnTwice { table, column });
+            return Err(BrokenRule::ColumnTwice { table, column });
         }
     }
     name("an index", &index.name_on(table))
 }
 
-fn own_table(table: &'static str) -> Result<(), MigrationProblem> {
+fn own_table(table: &'static str) -> Result<(), BrokenRule> {
     name("a table", table)?;
     if RESERVED_TABLES.iter().any(|prefix| table.starts_with(prefix)) {
-        return Err(MigrationProblem::Frozen(table));
+        return Err(BrokenRule::Frozen(table));
     }
     Ok(())
 }
 
-fn column_name(table: &'static str, column: &str) -> Result<(), MigrationProblem> {
+fn column_name(table: &'static str, column: &str) -> Result<(), BrokenRule> {
     if column == TENANT_COLUMN {
-        return Err(MigrationProblem::TenantColumn(table));
+        return Err(BrokenRule::TenantColumn(table));
     }
     name("a column", column)
 }
 
-fn name(what: &'static str, name: &str) -> Result<(), MigrationProblem> {
-    if is_name(name) { Ok(()) } else { Err(MigrationProblem::Name { what, name: name.to_owned() }) }
+fn name(what: &'static str, name: &str) -> Result<(), BrokenRule> {
+    if is_name(name) { Ok(()) } else { Err(BrokenRule::Name { what, name: name.to_owned() }) }
 }
 
 fn is_name(name: &str) -> bool {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::builtin;
-use super::check::{MigrationProblem, check};
+use super::check::{BrokenRule, check, check_model};
 use super::checksum::{Description, checksum};
 use super::operation::{Migration, MigrationId};
 use crate::model::ModelMeta;
@@ -43,13 +43,13 @@ pub enum RegistryError {
     /// A migration or a model is under an application's name that Tenantry or Django has taken.
     #[error("{0} can't be registered: its application's name is taken by Tenantry itself")]
     AppTaken(MigrationId),
-    /// A migration can't be applied as it is.
-    #[error("migration {migration}: {problem}")]
-    Migration {
-        /// The migration.
-        migration: MigrationId,
-        /// What is wrong with it.
-        problem: MigrationProblem,
+    /// A migration or a model breaks a rule.
+    #[error("{of}: {rule}")]
+    Broken {
+        /// The migration or the model.
+        of: MigrationId,
+        /// The rule.
+        rule: BrokenRule,
     },
 }
 
@@ -60,17 +60,15 @@ impl History {
     /// Raised when a name is not one, an operation breaks a rule, or something is registered twice.
     pub fn new(registry: Registry) -> Result<Self, RegistryError> {
         for model in &registry.models {
-            refuse_taken(&MigrationId { app: model.app.to_owned(), name: model.name.to_owned() })?;
+            refuse_taken(&model_id(model))?;
+            check_model(model).map_err(|rule| RegistryError::Broken { of: model_id(model), rule })?;
         }
         for migration in &registry.migrations {
             refuse_taken(&migration.id())?;
-            check(migration)
-                .map_err(|problem| RegistryError::Migration { migration: migration.id(), problem })?;
+            check(migration).map_err(|rule| RegistryError::Broken { of: migration.id(), rule })?;
         }
         let models = registry.models;
-        refuse_twice(
-            models.iter().map(|model| MigrationId { app: model.app.into(), name: model.name.into() }),
-        )?;
+        refuse_twice(models.iter().map(|model| model_id(model)))?;
         refuse_twice(registry.migrations.iter().map(Migration::id))?;
         let entries: Vec<_> = builtin::migrations()
             .into_iter()
@@ -98,6 +96,10 @@ impl Entry {
     fn new(migration: Migration) -> Self {
         Self { id: migration.id(), checksum: checksum(&migration), migration }
     }
+}
+
+fn model_id(model: &ModelMeta) -> MigrationId {
+    MigrationId { app: model.app.to_owned(), name: model.name.to_owned() }
 }
 
 fn refuse_taken(id: &MigrationId) -> Result<(), RegistryError> {

@@ -2,6 +2,10 @@
 //!
 //! A program's [`Registry`] is checked into a [`History`]; a history is applied to one tenant's data, each migration
 //! in a transaction with its row in the ledger, or to the fleet, many tenants at a time.
+//!
+//! Names have 1 to 63 lower-case letters, digits and underscores. The tables of an application begin neither with
+//! `auth_` and `django_`, which are frozen as Django made them, nor with `tenantry_` and `sqlite_`; and no column is
+//! called `tenant_id`, which shared tables will have of their own.
 
 mod adopt;
 mod apply;
@@ -14,16 +18,15 @@ mod ledger;
 mod operation;
 mod permissions;
 mod render;
-mod script;
 mod step;
 mod table;
 #[cfg(test)]
 mod tests;
 
-pub use adopt::Unrecognised;
+pub use adopt::{Unrecognised, is_adopted};
 pub use apply::{Applied, ApplyError, Plan, Planned, State};
 pub(crate) use apply::{apply, plan};
-pub use check::MigrationProblem;
+pub use check::BrokenRule;
 pub use fleet::{Progress, Summary};
 pub(crate) use fleet::{Target as FleetTarget, migrate_fleet};
 pub use history::{History, Registry, RegistryError};

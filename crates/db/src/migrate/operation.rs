@@ -201,7 +201,7 @@ impl Migration {
     ///
     /// Migration::new("notes", "0002_trim").run_rust("trim_titles", |db| {
     ///     Box::pin(async move {
-    ///         db.execute("UPDATE notes_note SET title = trim(title)", vec![]).await?;
+    ///         db.raw_execute("UPDATE notes_note SET title = trim(title)", vec![]).await?;
     ///         Ok(())
     ///     })
     /// });

@@ -2,13 +2,13 @@
 
 use std::error::Error;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use rusqlite::types::Value as SqlValue;
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::Connection;
 
-use super::script::{ScriptError, refuse_transaction};
+use crate::model::{QueryError, Row, Statement, Value};
 use crate::sqlite::Lease;
+use crate::tenant_db::{query_error, run};
 
 /// A migration's Rust. It gets the tenant's data in the migration's transaction: what it did is undone when it fails.
 pub type Step = fn(StepDb) -> StepFuture;
@@ -24,44 +24,38 @@ pub type StepError = Box<dyn Error + Send + Sync>;
 /// It speaks SQL and not models: a model shows the table of today, but a step runs on the table of its time. It is
 /// no [`TenantDb`](crate::TenantDb) either, since there is no active tenant yet when a new one's data is made.
 #[derive(Clone, Debug)]
-pub struct StepDb(Arc<Lease>);
+// Weak, so that a step that keeps its door doesn't keep the file's writer with it.
+pub struct StepDb(Weak<Lease>);
 
 impl StepDb {
-    pub(super) fn new(lease: Arc<Lease>) -> Self {
-        Self(lease)
+    pub(super) fn new(lease: &Arc<Lease>) -> Self {
+        Self(Arc::downgrade(lease))
     }
 
-    /// Runs one statement, and returns how many rows it changed.
+    /// Runs a statement that reads, and gives its rows, as [`TenantDb::raw`](crate::TenantDb::raw) does.
     ///
     /// # Errors
-    /// Raised when the statement fails, begins or ends a transaction, or when the migration is over.
-    pub async fn execute(&self, sql: &'static str, values: Vec<SqlValue>) -> Result<usize, StepError> {
-        Ok(self.0.run(move |connection| Ok(execute(connection, sql, values))).await??)
+    /// Raised when the statement fails or is not allowed, and when the migration is over.
+    pub async fn raw(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<Vec<Row>, QueryError> {
+        let statement = Statement::raw(sql.into(), values)?;
+        self.run(move |connection| run::raw_rows(connection, &statement)).await
     }
 
-    /// Runs one query, and returns its rows, each a list of its columns.
+    /// Runs a statement that writes, and says how many rows it changed, as
+    /// [`TenantDb::raw_execute`](crate::TenantDb::raw_execute) does.
     ///
     /// # Errors
-    /// Raised when the query fails, or when the migration is over.
-    pub async fn query(
+    /// Raised as for [`StepDb::raw`].
+    pub async fn raw_execute(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<u64, QueryError> {
+        let statement = Statement::raw(sql.into(), values)?;
+        self.run(move |connection| run::changes(connection, &statement)).await
+    }
+
+    async fn run<T: Send + 'static>(
         &self,
-        sql: &'static str,
-        values: Vec<SqlValue>,
-    ) -> Result<Vec<Vec<SqlValue>>, StepError> {
-        Ok(self.0.run(move |connection| query(connection, sql, values)).await?)
+        job: impl FnOnce(&Connection) -> Result<T, rusqlite::Error> + Send + 'static,
+    ) -> Result<T, QueryError> {
+        let lease = self.0.upgrade().ok_or(QueryError::TransactionEnded)?;
+        lease.run(job).await.map_err(query_error)
     }
-}
-
-fn execute(connection: &Connection, sql: &str, values: Vec<SqlValue>) -> Result<usize, ScriptError> {
-    let mut statement = connection.prepare(sql)?;
-    refuse_transaction(&statement)?;
-    Ok(statement.execute(params_from_iter(values))?)
-}
-
-fn query(connection: &Connection, sql: &str, values: Vec<SqlValue>) -> rusqlite::Result<Vec<Vec<SqlValue>>> {
-    let mut statement = connection.prepare(sql)?;
-    let width = statement.column_count();
-    statement
-        .query_map(params_from_iter(values), |row| (0..width).map(|column| row.get(column)).collect())?
-        .collect()
 }

@@ -1,8 +1,9 @@
 //! Conditions as expressions of sea-query.
 
-use sea_query::{Expr, ExprTrait, LikeExpr};
+use sea_query::{Expr, ExprTrait};
 
 use super::column::{Clause, Comparison, Match, Target};
+use super::sqlite_form;
 use super::statement::compared;
 use super::{ModelMeta, QueryError, UnknownColumn, Value};
 
@@ -55,11 +56,11 @@ pub(super) fn column(model: &ModelMeta, target: Target) -> Result<&'static str, 
 }
 
 fn text_match(column: &'static str, target: Target, how: Match, text: &str) -> Result<Expr, QueryError> {
-    // Finds out whether the column is text, and the text without U+0000.
+    // An error unless the column is text, and the text has no U+0000.
     let bound = compared(target, Value::Text(text.to_owned()))?;
     Ok(match how {
-        // LIKE ignores the case of ASCII letters on SQLite; these two don't, and use an index for a prefix.
-        Match::Contains => Expr::cust_with_exprs("instr(?, ?) > 0", [Expr::col(column), Expr::Value(bound)]),
+        Match::Contains => sqlite_form::contains(column, bound),
+        // A range, because an index helps with it.
         Match::StartsWith => {
             let from = Expr::col(column).gte(bound);
             match after_prefix(text) {
@@ -68,10 +69,10 @@ fn text_match(column: &'static str, target: Target, how: Match, text: &str) -> R
             }
         }
         Match::ContainsIgnoringCase => {
-            Expr::col(column).like(LikeExpr::new(format!("%{}%", escaped(text))).escape('\\'))
+            sqlite_form::like_ignoring_case(column, format!("%{}%", escaped(text)))
         }
         Match::StartsWithIgnoringCase => {
-            Expr::col(column).like(LikeExpr::new(format!("{}%", escaped(text))).escape('\\'))
+            sqlite_form::like_ignoring_case(column, format!("{}%", escaped(text)))
         }
     })
 }
@@ -89,6 +90,7 @@ fn after_prefix(prefix: &str) -> Option<String> {
     None
 }
 
+/// The text as a pattern of LIKE in which every character stands for itself.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {

@@ -145,8 +145,10 @@ pub enum QueryError {
     /// A statement that writes was given where only reading is allowed.
     #[error("the statement writes: only reading is allowed here")]
     ReadOnly,
-    /// A statement that no tenant may run, `ATTACH` for one.
-    #[error("the statement is not allowed")]
+    /// A statement that no tenant may run: `COMMIT`, `ATTACH`, a pragma that changes the connection.
+    #[error(
+        "the statement is not allowed: it ends the transaction, changes the connection or leaves the file"
+    )]
     Denied,
     /// A transaction was begun inside another.
     #[error("a transaction can't be begun inside another")]

@@ -10,7 +10,41 @@ use super::{Auto, Kind, Problem, Value};
 
 /// A type that a model's field can have.
 ///
-/// An application can implement it for a type of its own by passing every call on to the type that it wraps.
+/// An application can implement it for a type of its own by passing every call on to the type that it wraps:
+///
+/// ```
+/// use tenantry_db::model::{Auto, Cell, Field, Kind, Model, Problem, Value};
+///
+/// struct Colour(String);
+///
+/// impl Field for Colour {
+///     type Plain = Self;
+///     const KIND: Kind = String::KIND;
+///
+///     fn to_value(&self) -> Value {
+///         self.0.to_value()
+///     }
+///
+///     fn from_value(value: Value) -> Result<Self, Problem> {
+///         String::from_value(value).map(Self)
+///     }
+///
+///     fn read(cell: Cell<'_>) -> Result<Self, Problem> {
+///         String::read(cell).map(Self)
+///     }
+/// }
+///
+/// #[derive(Model)]
+/// #[model(app = "paint", crate = "tenantry_db")]
+/// struct Tin {
+///     #[field(primary_key)]
+///     id: Auto<i64>,
+///     colour: Option<Colour>,
+/// }
+///
+/// let red = Tin::COLOUR.eq(Colour("red".to_owned()));
+/// # let _ = red;
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be a field of a model",
     label = "not a kind of field",

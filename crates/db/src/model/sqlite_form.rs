@@ -1,4 +1,4 @@
-//! How each kind of value stands in a SQLite file: the one place that knows.
+//! What is SQLite's own: the form of each kind of value in a file, and the SQL that other databases say otherwise.
 
 use std::fmt::Write;
 
@@ -7,10 +7,26 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use rusqlite::types::{Value as Stored, ValueRef};
 use rust_decimal::Decimal;
+use sea_query::{Expr, ExprTrait, LikeExpr, QueryStatementWriter, SqliteQueryBuilder, Values};
 use uuid::Uuid;
 
 use super::check::scaled;
 use super::{Kind, Problem, Value};
+
+/// The statement as SQLite takes it.
+pub(super) fn build(statement: &impl QueryStatementWriter) -> (String, Values) {
+    statement.build(SqliteQueryBuilder)
+}
+
+/// Whether a column has a text in it. LIKE would ignore the case of ASCII letters.
+pub(super) fn contains(column: &'static str, text: sea_query::Value) -> Expr {
+    Expr::cust_with_exprs("instr(?, ?) > 0", [Expr::col(column), Expr::Value(text)])
+}
+
+/// Whether a column is like a pattern, in which a backslash escapes, whatever the case of ASCII letters.
+pub(super) fn like_ignoring_case(column: &'static str, pattern: String) -> Expr {
+    Expr::col(column).like(LikeExpr::new(pattern).escape('\\'))
+}
 
 /// The most values that one statement takes.
 pub(crate) const MAX_VALUES: usize = 32_766;
@@ -270,7 +286,7 @@ fn parse_datetime(text: &str) -> Option<Timestamp> {
     let digits = fraction.strip_prefix('.').unwrap_or(fraction);
     let is_fraction = fraction.is_empty() != fraction.starts_with('.');
     let separated = matches!(head.as_bytes()[10], b' ' | b'T');
-    if !separated || !is_fraction || digits.len() > 9 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+    if !separated || !is_fraction || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
     let instant: DateTime = text.parse().ok()?;

@@ -1,11 +1,11 @@
 //! Statements: a model and what is asked of it, as SQL with every value bound beside it.
 
 use rusqlite::types::Value as Stored;
-use sea_query::{Expr, Query, SqliteQueryBuilder, Values};
+use sea_query::{Expr, Query, Values};
 
 use super::column::{Clause, Target};
 use super::condition::{column, expression};
-use super::sqlite_form::{MAX_VALUES, bound, encode, encode_untyped};
+use super::sqlite_form::{MAX_VALUES, bound, build, encode, encode_untyped};
 use super::{Field, FieldMeta, Model, ModelMeta, Problem, QueryError, Value, ValueError, check};
 
 /// SQL and the values bound to it.
@@ -52,7 +52,7 @@ impl Selection {
         for condition in self.conditions()? {
             select.and_where(condition);
         }
-        Statement::limited(select.build(SqliteQueryBuilder), limit, offset)
+        Statement::limited(build(&select), limit, offset)
     }
 
     /// How many rows there are, without regard to limit and offset.
@@ -62,7 +62,7 @@ impl Selection {
         for condition in self.conditions()? {
             select.and_where(condition);
         }
-        Statement::new(select.build(SqliteQueryBuilder))
+        Statement::new(build(&select))
     }
 
     /// One row if there is any.
@@ -73,7 +73,7 @@ impl Selection {
         for condition in self.conditions()? {
             select.and_where(condition);
         }
-        Statement::limited(select.build(SqliteQueryBuilder), Some(limit), offset)
+        Statement::limited(build(&select), Some(limit), offset)
     }
 
     /// New values for the rows.
@@ -90,7 +90,7 @@ impl Selection {
         for condition in self.conditions()? {
             update.and_where(condition);
         }
-        Statement::new(update.build(SqliteQueryBuilder))
+        Statement::new(build(&update))
     }
 
     /// The end of the rows.
@@ -101,7 +101,7 @@ impl Selection {
         for condition in self.conditions()? {
             delete.and_where(condition);
         }
-        Statement::new(delete.build(SqliteQueryBuilder))
+        Statement::new(build(&delete))
     }
 
     fn refuse_limit(&self) -> Result<(), QueryError> {
@@ -133,12 +133,12 @@ impl Statement {
     pub(crate) fn insert(model: &'static ModelMeta, values: Vec<Value>) -> Result<Self, QueryError> {
         let mut insert = Self::insert_only(model, values)?;
         insert.returning(Query::returning().columns(columns(model)));
-        Self::new(insert.build(SqliteQueryBuilder))
+        Self::new(build(&insert))
     }
 
     /// The same without the way back, for many rows.
     pub(crate) fn insert_silent(model: &'static ModelMeta, values: Vec<Value>) -> Result<Self, QueryError> {
-        Self::new(Self::insert_only(model, values)?.build(SqliteQueryBuilder))
+        Self::new(build(&Self::insert_only(model, values)?))
     }
 
     /// New values for all columns of the row that has the object's key.

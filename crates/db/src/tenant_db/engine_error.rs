@@ -7,7 +7,7 @@ use crate::model::QueryError;
 use crate::sqlite::{EngineError, LockError};
 
 /// The engine's error as the caller's.
-pub(super) fn query_error(error: EngineError) -> QueryError {
+pub(crate) fn query_error(error: EngineError) -> QueryError {
     match error {
         EngineError::Closed => QueryError::Closed,
         EngineError::Timeout => QueryError::Timeout,
@@ -44,7 +44,11 @@ fn constraint_error(extended_code: i32, message: &str) -> Option<QueryError> {
         ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID => {
             QueryError::Unique { columns: named.split(", ").map(column).collect() }
         }
-        ffi::SQLITE_CONSTRAINT_FOREIGNKEY | ffi::SQLITE_CONSTRAINT_TRIGGER => QueryError::ForeignKey,
+        ffi::SQLITE_CONSTRAINT_FOREIGNKEY => QueryError::ForeignKey,
+        // ON DELETE RESTRICT is a trigger inside SQLite, and only its message tells it from an application's own.
+        ffi::SQLITE_CONSTRAINT_TRIGGER if message == "FOREIGN KEY constraint failed" => {
+            QueryError::ForeignKey
+        }
         ffi::SQLITE_CONSTRAINT_NOTNULL => QueryError::NotNull { column: column(named) },
         ffi::SQLITE_CONSTRAINT_CHECK => QueryError::Check { constraint: named.to_owned() },
         _ => return None,
@@ -53,4 +57,43 @@ fn constraint_error(extended_code: i32, message: &str) -> Option<QueryError> {
 
 fn column(named: &str) -> String {
     named.rsplit_once('.').map_or(named, |(_, column)| column).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(extended_code: i32, message: &str) -> String {
+        let failure =
+            rusqlite::Error::SqliteFailure(ffi::Error::new(extended_code), Some(message.to_owned()));
+        format!("{:?}", query_error(EngineError::Sqlite(failure)))
+    }
+
+    #[test]
+    fn each_code_is_what_a_caller_can_act_on() {
+        assert_eq!(seen(ffi::SQLITE_FULL, ""), "Full");
+        assert_eq!(seen(ffi::SQLITE_BUSY, ""), "Busy");
+        assert_eq!(seen(ffi::SQLITE_BUSY_SNAPSHOT, ""), "Busy");
+        assert_eq!(seen(ffi::SQLITE_LOCKED, ""), "Busy");
+        assert_eq!(seen(ffi::SQLITE_INTERRUPT, ""), "Timeout");
+        assert_eq!(seen(ffi::SQLITE_READONLY, ""), "ReadOnly");
+        assert_eq!(seen(ffi::SQLITE_AUTH, ""), "Denied");
+        assert!(seen(ffi::SQLITE_CORRUPT, "").starts_with("Database"));
+        assert!(seen(ffi::SQLITE_CONSTRAINT_DATATYPE, "").starts_with("Database"));
+        assert_eq!(format!("{:?}", query_error(EngineError::Closed)), "Closed");
+        assert_eq!(format!("{:?}", query_error(EngineError::Timeout)), "Timeout");
+    }
+
+    #[test]
+    fn a_violated_constraint_names_its_columns() {
+        let unique = "UNIQUE constraint failed: notes_note.title, notes_note.state";
+        assert_eq!(seen(ffi::SQLITE_CONSTRAINT_UNIQUE, unique), r#"Unique { columns: ["title", "state"] }"#);
+        let key = "UNIQUE constraint failed: notes_note.id";
+        assert_eq!(seen(ffi::SQLITE_CONSTRAINT_PRIMARYKEY, key), r#"Unique { columns: ["id"] }"#);
+        let null = "NOT NULL constraint failed: notes_note.title";
+        assert_eq!(seen(ffi::SQLITE_CONSTRAINT_NOTNULL, null), r#"NotNull { column: "title" }"#);
+        let check = "CHECK constraint failed: short";
+        assert_eq!(seen(ffi::SQLITE_CONSTRAINT_CHECK, check), r#"Check { constraint: "short" }"#);
+        assert_eq!(seen(ffi::SQLITE_CONSTRAINT_FOREIGNKEY, "FOREIGN KEY constraint failed"), "ForeignKey");
+    }
 }

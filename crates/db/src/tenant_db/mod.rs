@@ -3,7 +3,7 @@
 mod engine_error;
 mod query;
 mod raw;
-mod run;
+pub(crate) mod run;
 #[cfg(test)]
 mod tests;
 mod transaction;
@@ -17,7 +17,7 @@ use tenantry_core::Tenant;
 use crate::model::{Model, ModelMeta, QueryError, Row};
 use crate::sqlite::{DataFile, Pool};
 
-use engine_error::query_error;
+pub(crate) use engine_error::query_error;
 pub use query::Query;
 use transaction::Open;
 

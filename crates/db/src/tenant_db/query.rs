@@ -182,4 +182,16 @@ impl Query<'_, Row> {
         let statement = Statement::insert(model, row.into_values(model)?)?;
         self.db.insert_returning(statement, model).await
     }
+
+    /// Inserts rows, all or none, and says how many.
+    ///
+    /// # Errors
+    /// Raised when a value of any row does not fit its field, a constraint is violated, or the database fails. Nothing
+    /// is inserted then.
+    pub async fn insert_all(self, rows: Vec<Row>) -> Result<u64, QueryError> {
+        let model = self.selection.model;
+        let statements =
+            rows.into_iter().map(|row| Statement::insert_silent(model, row.into_values(model)?)).collect();
+        self.db.run_together(statements).await
+    }
 }

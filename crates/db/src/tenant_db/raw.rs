@@ -1,9 +1,7 @@
 //! SQL that an application wrote itself: the way out.
 
-use std::sync::Arc;
-
 use super::{TenantDb, run};
-use crate::model::{QueryError, Row, Statement, Value, untyped};
+use crate::model::{QueryError, Row, Statement, Value};
 
 impl TenantDb {
     /// Runs a statement that reads, and gives its rows. What a user said belongs into `values`, never into `sql`.
@@ -15,19 +13,7 @@ impl TenantDb {
     /// values is not that of the placeholders, one of them is a decimal, or the database fails.
     pub async fn raw(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<Vec<Row>, QueryError> {
         let statement = Statement::raw(sql.into(), values)?;
-        self.read(move |connection| {
-            let mut prepared = run::prepare(connection, &statement)?;
-            let columns: Arc<[String]> = prepared.column_names().map(str::to_owned).collect();
-            let mut rows = prepared.raw_query();
-            let mut read = Vec::new();
-            while let Some(row) = rows.next()? {
-                let values = (0..columns.len()).map(|index| row.get_ref(index).map(untyped));
-                let values = values.collect::<Result<_, _>>()?;
-                read.push(Row::raw(Arc::clone(&columns), values));
-            }
-            Ok(read)
-        })
-        .await
+        self.read(move |connection| run::raw_rows(connection, &statement)).await
     }
 
     /// Runs a statement that writes, and says how many rows it changed. What a user said belongs into `values`, never

@@ -1,8 +1,10 @@
 //! Statements run on a connection: prepared once and kept, rows decoded straight from where SQLite holds them.
 
+use std::sync::Arc;
+
 use rusqlite::{CachedStatement, Connection};
 
-use crate::model::{ModelMeta, Statement, StoredRow, ValueError};
+use crate::model::{ModelMeta, Row, Statement, StoredRow, ValueError, untyped};
 
 /// Runs a statement and reads each row with `decode`. The outer error is the database's, the inner one a row's.
 pub(super) fn rows<T>(
@@ -23,6 +25,19 @@ pub(super) fn rows<T>(
     Ok(Ok(decoded))
 }
 
+/// Runs a statement of raw SQL and reads its rows as they are stored.
+pub(crate) fn raw_rows(connection: &Connection, statement: &Statement) -> Result<Vec<Row>, rusqlite::Error> {
+    let mut prepared = prepare(connection, statement)?;
+    let columns: Arc<[String]> = prepared.column_names().map(str::to_owned).collect();
+    let mut rows = prepared.raw_query();
+    let mut read = Vec::new();
+    while let Some(row) = rows.next()? {
+        let values = (0..columns.len()).map(|index| row.get_ref(index).map(untyped));
+        read.push(Row::raw(Arc::clone(&columns), values.collect::<Result<_, _>>()?));
+    }
+    Ok(read)
+}
+
 /// Runs a statement whose answer is at most one integer.
 pub(super) fn integer(
     connection: &Connection,
@@ -34,7 +49,7 @@ pub(super) fn integer(
 }
 
 /// Runs a statement that has no answer but how many rows it changed.
-pub(super) fn changes(connection: &Connection, statement: &Statement) -> Result<u64, rusqlite::Error> {
+pub(crate) fn changes(connection: &Connection, statement: &Statement) -> Result<u64, rusqlite::Error> {
     let changed = prepare(connection, statement)?.raw_execute()?;
     Ok(u64::try_from(changed).unwrap_or(u64::MAX))
 }

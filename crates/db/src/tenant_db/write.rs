@@ -37,11 +37,7 @@ impl TenantDb {
     /// Nothing is inserted then.
     pub async fn insert_all<M: Model>(&self, objects: Vec<M>) -> Result<u64, QueryError> {
         let statements = objects.iter().map(|object| Statement::insert_silent(M::META, object.values()));
-        let statements = statements.collect::<Result<Vec<_>, _>>()?;
-        if self.is_transaction() {
-            return self.run_all(statements).await;
-        }
-        self.transaction(async move |tx| tx.run_all(statements).await).await
+        self.run_together(statements.collect()).await
     }
 
     /// Stores every field of an object that was inserted before.
@@ -74,6 +70,18 @@ impl TenantDb {
         let mut rows =
             self.write(move |connection| run::rows(connection, &statement, model, R::from_stored)).await??;
         rows.pop().ok_or(QueryError::NotFound { model: model.table })
+    }
+
+    /// Runs statements that change rows, all in one transaction, and says how many rows they changed.
+    pub(super) async fn run_together(
+        &self,
+        statements: Result<Vec<Statement>, QueryError>,
+    ) -> Result<u64, QueryError> {
+        let statements = statements?;
+        if self.is_transaction() {
+            return self.run_all(statements).await;
+        }
+        self.transaction(async move |tx| tx.run_all(statements).await).await
     }
 
     async fn run_all(&self, statements: Vec<Statement>) -> Result<u64, QueryError> {

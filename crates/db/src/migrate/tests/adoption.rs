@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::*;
-use crate::migrate::{Column, State, Table, Unrecognised};
+use crate::migrate::{Column, State, Table, Unrecognised, is_adopted};
 use crate::model::OnDelete;
 
 /// Runs `with_django.py` beside this file with the Python of `TENANTRY_TEST_PYTHON`, and returns what it prints.
-#[expect(clippy::disallowed_methods, reason = "what the test needs is named by `cargo xtask test`")]
+#[expect(clippy::disallowed_methods, reason = "which Python to test with is no setting of the program")]
 fn django(command: &str, database: &Path) -> String {
     let python = std::env::var_os("TENANTRY_TEST_PYTHON").expect(
         "TENANTRY_TEST_PYTHON must name a Python that has Django 4.1 (`cargo xtask test` sets one up by itself)",
@@ -62,6 +62,7 @@ async fn a_database_that_django_made_is_taken_over_without_a_change_to_djangos_t
 
     let plan = fixture.plan(&history).await.unwrap();
     assert!(plan.adopted(), "the flag stays readable");
+    assert!(is_adopted(&fixture.door()).await.unwrap());
     assert_eq!(plan.migrations[1].state, State::Adopted);
     assert_eq!(plan.pending().count(), 0);
     assert_eq!(django("check", fixture.path()), "admin signs in, nothing to migrate");
@@ -76,10 +77,24 @@ async fn a_database_that_we_made_is_to_django_one_of_its_own() {
         ["django_content_type", "auth_permission"].map(|table| rows(&fixture.connection(), table))
     };
     assert_eq!(rows(&ours), rows(&theirs));
+    assert!(!is_adopted(&ours.door()).await.unwrap());
 
     let before = ours.everything();
     assert_eq!(django("migrate", ours.path()), "nothing to migrate");
     assert_eq!(ours.everything(), before);
+}
+
+#[tokio::test]
+async fn a_model_adds_its_permissions_to_djangos_and_changes_none_of_them() {
+    let fixture = made_by_django();
+    let before: BTreeSet<_> = fixture.dump(is_frozen).into_iter().collect();
+    let registry = Registry { models: vec![&NOTE], migrations: vec![notes()] };
+    fixture.apply(&Arc::new(History::new(registry).unwrap())).await.unwrap();
+    let after: BTreeSet<_> = fixture.dump(is_frozen).into_iter().collect();
+    assert!(after.is_superset(&before));
+    let added: Vec<_> = after.difference(&before).map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(added, ["auth_permission"; 4].into_iter().chain(["django_content_type"]).collect::<Vec<_>>());
+    assert_eq!(django("check", fixture.path()), "admin signs in, nothing to migrate");
 }
 
 #[tokio::test]

@@ -1,10 +1,13 @@
 //! Applying: order, atomicity, the ledger, and what models need.
 
+use std::sync::Mutex;
+
 use rusqlite::Connection;
+use tokio::sync::Notify;
 
 use super::*;
-use crate::migrate::{Column, Index, LedgerError, MigrationId, Sql, State, StepError, Table};
-use crate::model::{FieldMeta, Kind, ModelMeta, OnDelete};
+use crate::migrate::{Column, Index, LedgerError, MigrationId, Sql, State, StepDb, StepError, Table};
+use crate::model::{OnDelete, Value};
 
 fn notes() -> Migration {
     Migration::new("notes", "0001_initial").create_table(
@@ -124,7 +127,7 @@ async fn a_migration_that_fails_in_the_middle_leaves_nothing_and_the_ones_before
                 .create_table(Table::new("notes_tag").column(Column::id()))
                 .run_rust("gives_up", |db| {
                     Box::pin(async move {
-                        db.execute("UPDATE notes_note SET title = 'x'", vec![]).await?;
+                        db.raw_execute("UPDATE notes_note SET title = 'x'", vec![]).await?;
                         fails()
                     })
                 }),
@@ -134,13 +137,13 @@ async fn a_migration_that_fails_in_the_middle_leaves_nothing_and_the_ones_before
             Migration::new("notes", "0002_broken")
                 .create_table(Table::new("notes_tag").column(Column::id()))
                 .run_sql(sql("UPDATE notes_note SET title = 'x'; COMMIT")),
-            "begins or ends a transaction",
+            "the statement is not allowed",
         ),
         (
             Migration::new("notes", "0002_broken")
                 .create_table(Table::new("notes_tag").column(Column::id()))
                 .run_sql(sql("UPDATE notes_note SET title = 'x', author_id = 77")),
-            "FOREIGN KEY constraint failed",
+            "a row that this one refers to does not exist",
         ),
     ];
     for (migration, reason) in broken {
@@ -158,14 +161,96 @@ async fn a_migration_that_fails_in_the_middle_leaves_nothing_and_the_ones_before
 }
 
 #[tokio::test]
+async fn no_sql_of_a_migration_ends_its_transaction_or_sets_up_the_connection() {
+    for forbidden in [
+        "COMMIT",
+        "/* first */ end transaction",
+        "ROLLBACK",
+        "SAVEPOINT here",
+        "BEGIN",
+        "PRAGMA foreign_keys = OFF",
+        "PRAGMA writable_schema = ON",
+        "ATTACH 'other.sqlite3' AS other",
+        "CREATE TEMP TABLE notes_note (id)",
+    ] {
+        let fixture = Fixture::empty();
+        fixture.apply(&history(vec![notes()])).await.unwrap();
+        let before = fixture.everything();
+        let migration = Migration::new("notes", "0002_forbidden").run_sql(sql(forbidden));
+        let error = fixture.apply(&history(vec![notes(), migration])).await.unwrap_err();
+        assert!(error.to_string().contains("the statement is not allowed"), "{forbidden}: {error}");
+        assert_eq!(fixture.everything(), before);
+    }
+}
+
+#[tokio::test]
+async fn a_door_that_a_step_kept_leads_nowhere_once_the_migration_is_over() {
+    static KEPT: Mutex<Option<StepDb>> = Mutex::new(None);
+    let keeps = Migration::new("notes", "0002_keeps").run_rust("keeps_its_door", |db| {
+        *KEPT.lock().unwrap() = Some(db);
+        Box::pin(async { Ok(()) })
+    });
+    let fixture = Fixture::empty();
+    fixture.apply(&history(vec![notes(), keeps])).await.unwrap();
+    let before = fixture.everything();
+    let kept = KEPT.lock().unwrap().take().unwrap();
+    assert!(kept.raw_execute("DELETE FROM tenantry_migration", vec![]).await.is_err());
+    assert_eq!(fixture.everything(), before);
+}
+
+#[tokio::test]
+async fn a_migration_that_is_dropped_half_way_leaves_nothing() {
+    static REACHED: Notify = Notify::const_new();
+    let hangs = Migration::new("notes", "0002_hangs")
+        .create_table(Table::new("notes_tag").column(Column::id()))
+        .run_rust("hangs", |db| {
+            Box::pin(async move {
+                db.raw_execute("DELETE FROM auth_permission", vec![]).await?;
+                REACHED.notify_one();
+                std::future::pending().await
+            })
+        });
+    let fixture = Fixture::empty();
+    fixture.apply(&history(vec![notes()])).await.unwrap();
+    let before = fixture.everything();
+    let history = history(vec![notes(), hangs]);
+    tokio::select! {
+        _ = fixture.apply(&history) => panic!("it hangs"),
+        () = REACHED.notified() => {}
+    }
+    assert_eq!(fixture.everything(), before);
+    assert_eq!(fixture.plan(&history).await.unwrap().pending().count(), 1);
+    let write = "DELETE FROM auth_permission WHERE id = 1";
+    fixture.connection().execute(write, []).expect("the file is free for other writers");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_that_migrate_one_file_at_once_do_each_migration_once() {
+    let fixture = Fixture::empty();
+    let history = history(vec![notes()]);
+    let others = (0..4).map(|_| {
+        let (file, history) = (Arc::clone(&fixture.file), Arc::clone(&history));
+        tokio::spawn(async move { apply(&Pool::for_test(), &file, &history).await })
+    });
+    let mut all = Vec::new();
+    for other in others.collect::<Vec<_>>() {
+        all.extend(names(&other.await.unwrap().unwrap()));
+    }
+    all.sort();
+    let once =
+        ["django.0001_initial", "notes.0001_initial", "tenantry.0001_ledger", "tenantry.0002_sessions"];
+    assert_eq!(all, once);
+}
+
+#[tokio::test]
 async fn a_step_changes_data_by_what_it_reads() {
     let fixture = Fixture::empty();
     let step = Migration::new("notes", "0002_shout").run_rust("shout", |db| {
         Box::pin(async move {
-            for row in db.query("SELECT id, title FROM notes_note", vec![]).await? {
-                let [id, rusqlite::types::Value::Text(title)] = &row[..] else { return fails() };
-                let values = vec![title.to_uppercase().into(), id.clone()];
-                db.execute("UPDATE notes_note SET title = ?1 WHERE id = ?2", values).await?;
+            for row in db.raw("SELECT id, title FROM notes_note", vec![]).await? {
+                let [id, Value::Text(title)] = row.values() else { return fails() };
+                let values = vec![Value::Text(title.to_uppercase()), id.clone()];
+                db.raw_execute("UPDATE notes_note SET title = ?1 WHERE id = ?2", values).await?;
             }
             Ok(())
         })
@@ -219,29 +304,6 @@ async fn data_that_is_ahead_by_additive_migrations_only_is_still_served() {
     assert_eq!(plan.ahead, [id("notes", "0002_colour")]);
     assert_eq!(plan.pending().count(), 0);
 }
-
-const NOTE: ModelMeta = ModelMeta {
-    app: "notes",
-    name: "note",
-    table: "notes_note",
-    fields: &[FieldMeta {
-        name: "id",
-        column: "id",
-        kind: Kind::BigInt,
-        null: false,
-        unique: false,
-        index: false,
-        primary_key: true,
-        auto: true,
-        default: None,
-        choices: &[],
-        help_text: "",
-        relation: None,
-    }],
-    ordering: &[],
-    unique_together: &[],
-    many_to_many: &[],
-};
 
 #[tokio::test]
 async fn models_get_their_permissions_in_each_file_under_the_ids_of_that_file() {

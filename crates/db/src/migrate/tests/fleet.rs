@@ -75,7 +75,7 @@ async fn tenants_that_fail_stop_no_other_and_only_they_are_left_for_the_next_run
     std::fs::write(fleet.tenants[5].path(), "not a database at all".repeat(99)).unwrap();
     let panics = Migration::new("notes", "0002_panics").run_rust("panics_on_a_flag", |db| {
         Box::pin(async move {
-            let flagged = db.query("SELECT 1 FROM sqlite_master WHERE name = 'flag'", vec![]).await?;
+            let flagged = db.raw("SELECT 1 FROM sqlite_master WHERE name = 'flag'", vec![]).await?;
             assert!(flagged.is_empty(), "the step trips");
             Ok::<_, StepError>(())
         })
@@ -87,7 +87,10 @@ async fn tenants_that_fail_stop_no_other_and_only_they_are_left_for_the_next_run
     assert_eq!(summary.done, 6);
     let told: Vec<_> = summary.failed.iter().map(|(slug, reason)| format!("{slug}: {reason}")).collect();
     let expected = [
-        ("tenant-003", "migration notes.0001_initial failed: table \"notes_note\" already exists"),
+        (
+            "tenant-003",
+            "migration notes.0001_initial failed: the database failed: table \"notes_note\" already exists",
+        ),
         ("tenant-006", "file is not a database"),
         ("tenant-008", "a migration's step panicked"),
     ];

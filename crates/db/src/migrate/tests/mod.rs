@@ -11,10 +11,12 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 use tempfile::TempDir;
-use tenantry_core::TenantId;
+use tenantry_core::{Placement, Status, Tenant, TenantId, TenantRecord};
 
 use super::{Applied, ApplyError, History, Migration, Plan, Registry, apply, plan};
-use crate::sqlite::{DataFile, Pool};
+use crate::TenantDb;
+use crate::model::{FieldMeta, Kind, ModelMeta};
+use crate::sqlite::{DataFile, Pool, open_exclusively};
 
 /// One tenant's file in a folder of its own.
 struct Fixture {
@@ -41,13 +43,26 @@ impl Fixture {
         self.file.path()
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the tests look into the file beside the engine")]
     fn connection(&self) -> Connection {
-        Connection::open(self.path()).unwrap()
+        open_exclusively(self.path(), false).unwrap()
     }
 
     async fn apply(&self, history: &Arc<History>) -> Result<Applied, ApplyError> {
         apply(&self.pool, &self.file, history).await
+    }
+
+    /// The door of the tenant whose file this is.
+    fn door(&self) -> TenantDb {
+        let record = TenantRecord {
+            id: self.file.tenant(),
+            slug: "acme".parse().unwrap(),
+            name: "Acme".to_owned(),
+            status: Status::Active,
+            domains: Vec::new(),
+            placement: Placement::Claimed { database: "acme".parse().unwrap() },
+        };
+        let tenant = Tenant::from_record(Arc::new(record)).unwrap();
+        TenantDb::new(tenant, Arc::clone(&self.file), self.pool.clone())
     }
 
     async fn plan(&self, history: &Arc<History>) -> Result<Plan, ApplyError> {
@@ -95,6 +110,29 @@ impl Fixture {
         self.dump(|_| true)
     }
 }
+
+const NOTE: ModelMeta = ModelMeta {
+    app: "notes",
+    name: "note",
+    table: "notes_note",
+    fields: &[FieldMeta {
+        name: "id",
+        column: "id",
+        kind: Kind::BigInt,
+        null: false,
+        unique: false,
+        index: false,
+        primary_key: true,
+        auto: true,
+        default: None,
+        choices: &[],
+        help_text: "",
+        relation: None,
+    }],
+    ordering: &[],
+    unique_together: &[],
+    many_to_many: &[],
+};
 
 fn rows(connection: &Connection, table: &str) -> Vec<String> {
     let mut statement = connection.prepare(&format!("SELECT * FROM \"{table}\" ORDER BY rowid")).unwrap();

@@ -1,7 +1,7 @@
 //! Find, insert, update, delete, and the queries over typed and dynamic rows.
 
 use super::{Note, door, note};
-use crate::model::{Auto, Model, QueryError, Row, Value};
+use crate::model::{Auto, Condition, Model, QueryError, Row, Value};
 
 #[tokio::test]
 async fn an_object_is_inserted_found_updated_and_deleted() {
@@ -52,6 +52,16 @@ async fn a_query_filters_sorts_and_cuts() {
     assert_eq!(db.query::<Note>().filter(Note::ID.in_(Vec::<i64>::new())).count().await.unwrap(), 0);
     let expr = crate::model::sea_query::Expr::cust_with_values("length(title) = ?", [5]);
     assert_eq!(titles(db.query::<Note>().filter_expr(expr).all().await.unwrap()), ["three"]);
+    let either = crate::model::sea_query::Expr::cust("id = 1 OR id = 2");
+    let both = db.query::<Note>().filter(Note::ID.eq(3)).filter_expr(either).count().await.unwrap();
+    assert_eq!(both, 0, "an OR inside does not reach outside");
+    let either = || Condition::expr(crate::model::sea_query::Expr::cust("id = 1 OR id = 2"));
+    let conditions =
+        [!either(), Note::ID.eq(3).and(either()), either().and(Note::ID.eq(1)), either().or(Note::ID.eq(3))];
+    for (condition, expected) in conditions.into_iter().zip([1, 0, 1, 3]) {
+        let found = db.query::<Note>().filter(condition.clone()).count().await.unwrap();
+        assert_eq!(found, expected, "{condition:?}");
+    }
 }
 
 #[tokio::test]
@@ -94,11 +104,17 @@ async fn every_character_of_a_searched_text_stands_for_itself() {
     for part in ["1%", "a%b", "axb", "a__", "100% A_B"] {
         assert!(!db.query::<Note>().filter(Note::BODY.contains(part)).exists().await.unwrap(), "{part}");
     }
+    for part in ["1%", "a%b", "axb", "a__", "%0"] {
+        let found =
+            db.query::<Note>().filter(Note::BODY.contains_ignoring_case(part)).exists().await.unwrap();
+        assert!(!found, "{part}");
+    }
+    db.insert(note("up")).await.unwrap();
     let starts = async |text: &str| {
         titles(db.query::<Note>().filter(Note::TITLE.starts_with(text)).all().await.unwrap())
     };
     assert_eq!(starts("t").await, ["three"]);
-    assert_eq!(starts("").await.len(), 3);
+    assert_eq!(starts("").await.len(), 4);
     assert!(starts("%").await.is_empty());
     assert!(starts("\u{10FFFF}").await.is_empty());
     let folded = Note::TITLE.starts_with_ignoring_case("T");
@@ -122,6 +138,12 @@ async fn rows_are_reached_by_metadata_alone() {
     assert_eq!(db.rows(Note::META).filter(title.eq("four")).update([title.set("five")]).await.unwrap(), 1);
     assert_eq!(db.rows(Note::META).filter(title.eq("five")).delete().await.unwrap(), 1);
     assert_eq!(db.rows(Note::META).count().await.unwrap(), 3);
+    let rows: Vec<_> = db.rows(Note::META).filter(title.ne("Two")).all().await.unwrap();
+    assert!(matches!(db.rows(Note::META).insert_all(rows).await, Err(QueryError::Unique { .. })));
+    let mut row = Row::new(Note::META);
+    row.set("title", "six").unwrap();
+    assert_eq!(db.rows(Note::META).insert_all(vec![row]).await.unwrap(), 1);
+    assert_eq!(db.rows(Note::META).count().await.unwrap(), 4);
 }
 
 #[tokio::test]

@@ -3,6 +3,16 @@
 use super::{Note, door, note};
 use crate::model::{Auto, Model, QueryError, Row, Value};
 
+/// Refers to itself.
+#[derive(Model, Clone, Debug)]
+#[model(app = "tests", crate = "crate")]
+struct Branch {
+    #[field(primary_key, column = "branch_id")]
+    id: i64,
+    #[field(references(Self), on_delete = set_null)]
+    parent_id: Option<i64>,
+}
+
 /// Refers to notes.
 #[derive(Model, Clone, Debug)]
 #[model(app = "notes", crate = "crate")]
@@ -14,7 +24,7 @@ struct Link {
 }
 
 const LINKS: &str = "CREATE TABLE notes_link (id INTEGER PRIMARY KEY,
-    note_id bigint NOT NULL REFERENCES notes_note (id))";
+    note_id bigint NOT NULL REFERENCES notes_note (id) ON DELETE RESTRICT)";
 
 #[tokio::test]
 async fn a_violated_constraint_names_what_it_is_about() {
@@ -45,6 +55,7 @@ async fn a_reference_to_nothing_is_refused_and_so_is_deleting_what_is_referred_t
     db.raw_execute(LINKS, vec![]).await.unwrap();
     assert_eq!(Link::META.fields[1].relation.unwrap().table, "notes_note");
     assert_eq!(Link::META.fields[1].relation.unwrap().column, "id");
+    assert_eq!(Branch::META.fields[1].relation.unwrap().column, "branch_id");
     let dangling = db.insert(Link { id: Auto::unset(), note_id: 7 }).await;
     assert!(matches!(dangling, Err(QueryError::ForeignKey)), "{dangling:?}");
     let stored = db.insert(note("one")).await.unwrap();

@@ -206,6 +206,7 @@ async fn what_other_programs_wrote_is_read_or_refused_by_name() {
         ("instant", Value::from("2026-11-23 18:05:22+02:00"), Value::from("2026-11-23 18:05:22")),
         ("instant", "2026-11-23".into(), "2026-11-23 18:05:22".into()),
         ("instant", "2026-11-23 18:05:22.".into(), "2026-11-23 18:05:22".into()),
+        ("instant", "2026-11-23 18:05:22.0000000001".into(), "2026-11-23 18:05:22".into()),
         ("instant", "ä2026-11-23 18:05:2ä".into(), "2026-11-23 18:05:22".into()),
         ("day", "2026-11-31".into(), "2026-11-30".into()),
         ("day", "2026-11-30 00:00:00".into(), "2026-11-30".into()),
@@ -301,6 +302,29 @@ fn a_value_becomes_a_rust_type_only_where_it_fits() {
     assert_eq!(Auto::<i64>::from_value(Value::Null), Ok(Auto::unset()));
     let wrong = Problem::WrongKind { expected: bool::KIND, found: "text" };
     assert_eq!(bool::from_value(Value::from("true")), Err(wrong));
+}
+
+#[tokio::test]
+async fn a_row_becomes_json_and_comes_back() {
+    let (_folder, db) = things().await;
+    for object in [thing(), greatest(), least()] {
+        let stored = db.insert(object).await.unwrap();
+        let row = db.rows(Thing::META).find(stored.key().unwrap()).await.unwrap().unwrap();
+        assert_eq!(Row::from_json(Thing::META, row.to_json()), Ok(row));
+    }
+    let json = db.rows(Thing::META).find(2).await.unwrap().unwrap().to_json();
+    assert_eq!(json["decimal"], json!("999999999999.999999"));
+    assert_eq!(json["instant"], json!("9999-12-30T21:59:59.999999Z"));
+    assert_eq!(json["big"], json!(i64::MAX));
+    for (object, message) in [
+        (json!({"none": 1}), "tests_thing has no column \"none\""),
+        (json!({"day": "2026-02-30"}), "tests_thing.day: a date is expected, other JSON was found"),
+        (json!({"big": 1.5}), "tests_thing.big: a 64-bit integer is expected, other JSON was found"),
+        (json!({"flag": "true"}), "tests_thing.flag: a bool is expected, other JSON was found"),
+    ] {
+        let serde_json::Value::Object(object) = object else { panic!("not an object") };
+        assert_eq!(Row::from_json(Thing::META, object).unwrap_err().to_string(), message);
+    }
 }
 
 #[test]

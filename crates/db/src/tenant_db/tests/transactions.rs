@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 use super::{Note, door, note};
 use crate::TenantDb;
 use crate::model::{Model, QueryError};
+use crate::tenant_db::Route;
 
 async fn count(db: &TenantDb) -> u64 {
     db.query::<Note>().count().await.unwrap()
@@ -176,4 +177,49 @@ async fn a_handler_can_run_a_transaction() {
     handler.await.unwrap();
     assert_send(db.find::<Note>(1)).await.unwrap();
     assert_send(db.rows(Note::META).all()).await.unwrap();
+}
+
+const ENDLESS: &str =
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+
+/// Begins an operation that never ends, and drops it.
+async fn drop_half_way(db: &TenantDb) {
+    let mut operation = std::pin::pin!(db.raw(ENDLESS, vec![]));
+    let began = std::future::poll_fn(|context| std::task::Poll::Ready(operation.as_mut().poll(context)));
+    assert!(began.await.is_pending());
+}
+
+#[tokio::test]
+async fn an_operation_dropped_half_way_undoes_its_transaction_and_is_counted() {
+    let (_folder, db) = door().await;
+    let Route::Pool(pool) = &db.route else { panic!("the door of a transaction") };
+    assert_eq!(pool.stats().dropped, 0);
+    drop_half_way(&db).await;
+    assert_eq!(pool.stats().dropped, 1);
+    let outcome: Result<(), QueryError> = db
+        .transaction(async |tx| {
+            tx.insert(note("one")).await?;
+            drop_half_way(&tx).await;
+            assert!(matches!(tx.insert(note("two")).await, Err(QueryError::TransactionAborted)));
+            Ok(())
+        })
+        .await;
+    assert!(matches!(outcome, Err(QueryError::TransactionAborted)), "{outcome:?}");
+    assert_eq!(count(&db).await, 0);
+    assert_eq!(pool.stats().dropped, 2);
+    db.insert(note("next")).await.unwrap();
+}
+
+#[tokio::test]
+async fn only_the_engine_begins_and_ends_transactions_and_a_read_writes_nothing() {
+    let (_folder, db) = door().await;
+    for sql in ["BEGIN", "COMMIT", "ATTACH ':memory:' AS other", "PRAGMA foreign_keys = OFF"] {
+        assert!(matches!(db.raw_execute(sql, vec![]).await, Err(QueryError::Denied)), "{sql}");
+    }
+    let sql = "INSERT INTO notes_note (title, state) VALUES ('x', 'draft') RETURNING id";
+    assert!(matches!(db.raw(sql, vec![]).await, Err(QueryError::ReadOnly)));
+    assert_eq!(count(&db).await, 0);
+    let rows = db.transaction(async |tx| tx.raw(sql, vec![]).await).await.unwrap();
+    assert_eq!(rows[0].get::<i64>("id").unwrap(), 1);
+    assert_eq!(count(&db).await, 1);
 }
