@@ -1,0 +1,19 @@
+//! Who someone is and what they may do: passwords, tokens, people and their sessions. Nothing here knows of HTTP.
+
+mod form;
+mod key;
+mod password;
+pub mod people;
+mod random;
+pub mod session;
+#[cfg(test)]
+mod tests;
+mod token;
+mod validate;
+
+pub use form::{FormTokens, Holder};
+pub use key::{SecretKey, SecretKeyError};
+pub use password::{HashError, HashForm, HashPolicy, Hasher, Password, PasswordHash, Verdict};
+pub use random::RandomError;
+pub use token::{Token, TokenError, TokenHash};
+pub use validate::{Attribute, Attributes, NewPassword, WeakPassword, Weakness};

@@ -1,0 +1,1 @@
+//! Passwords, people and sessions on real files.

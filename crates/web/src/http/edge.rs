@@ -1,0 +1,55 @@
+//! All layers in their order: from a request's bytes to a handler that knows its tenant.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::get;
+use tenantry_core::TenantKey;
+use tenantry_db::Instance;
+use tenantry_db::directory::ResolveError;
+use tower::Layer;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use super::{
+    BodyLimitsLayer, DeadlineLayer, HostLayer, HostRules, Limits, OPTIONS_SCRIPT, RequestIdLayer, Resolvers,
+    STYLE, SecurityHeadersLayer, TenantLayer, error, health,
+};
+
+/// What stands between the network and an application's routes.
+#[derive(Debug)]
+pub struct Edge {
+    /// What a client may take.
+    pub limits: Limits,
+    /// Which hosts are answered for.
+    pub hosts: HostRules,
+    /// How a request names its tenant.
+    pub resolvers: Resolvers,
+}
+
+impl Edge {
+    /// The whole site: `app`'s routes below the tenant of each request, `instance_routes` (the instance's own, on every
+    /// allowed host) before any tenant is looked for, `/healthz` and `/readyz` before even the host is.
+    pub fn around(self, instance: Instance, instance_routes: Router, app: Router) -> Router {
+        let Self { limits, hosts, resolvers } = self;
+        let proxies = hosts.proxies.clone();
+        let directory = instance.directory().clone();
+        let tenants = TenantLayer::new(instance.clone(), resolvers).debug(hosts.debug);
+        let host = HostLayer::new(hosts).also(move |host| {
+            !matches!(directory.resolve(&TenantKey::Domain(host.clone())), Err(ResolveError::Unknown))
+        });
+        let checked = instance_routes
+            .fallback_service(tenants.layer(app))
+            // The body's limit is the edge's, not the extractors'.
+            .layer((
+                host,
+                BodyLimitsLayer::new(&limits),
+                DeadlineLayer::new(&limits),
+                DefaultBodyLimit::disable(),
+            ));
+        health::routes(instance)
+            .route(STYLE.path, get(async || STYLE.response()))
+            .route(OPTIONS_SCRIPT.path, get(async || OPTIONS_SCRIPT.response()))
+            .fallback_service(checked)
+            .layer(CatchPanicLayer::custom(error::panicked))
+            .layer((RequestIdLayer::new(proxies), SecurityHeadersLayer))
+    }
+}

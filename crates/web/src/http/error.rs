@@ -1,0 +1,248 @@
+//! What a client is told when a request fails: a fixed text and the request's id. The cause goes to the log.
+
+use std::any::Any;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use askama::Template;
+use axum::body::{Body, HttpBody};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY};
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use tenantry_db::model::QueryError;
+
+use super::RequestId;
+
+type Cause = Arc<dyn Error + Send + Sync>;
+
+/// A request refused or failed: a status with its fixed text, and the cause for the log alone.
+///
+/// As a response it says only its status; under [`RequestIdLayer`](super::RequestIdLayer) it becomes a page or JSON,
+/// as the client accepts, with the request's id, and the cause is logged under that id.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    status: StatusCode,
+    help: Option<String>,
+    cause: Option<Cause>,
+    retry_after: Option<Duration>,
+}
+
+/// Any error of a handler, which may so use `?` on all of them without telling the client what went wrong.
+///
+/// It is a 500, except where a [`QueryError`] says that the program is not at fault: no such row (404), a value that is
+/// taken (409) or does not fit (422), a tenant or a database that can't answer now (503), a full disk (507).
+///
+/// ```
+/// use axum::Json;
+/// use tenantry_web::http::Failure;
+///
+/// async fn setting() -> Result<Json<u32>, Failure> {
+///     Ok(Json("17".parse()?))
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Failure(Refusal);
+
+impl Refusal {
+    /// A refusal with the fixed text of `status`.
+    #[must_use]
+    pub fn new(status: StatusCode) -> Self {
+        Self { status, help: None, cause: None, retry_after: None }
+    }
+
+    /// A refusal whose cause is logged, and not told.
+    #[must_use]
+    pub fn caused_by(status: StatusCode, cause: impl Error + Send + Sync + 'static) -> Self {
+        Self { cause: Some(Arc::new(cause)), ..Self::new(status) }
+    }
+
+    /// Adds a text for the developer. The caller makes sure that it runs with `DEBUG`: the client sees it.
+    #[must_use]
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Tells the client when to come again; whole seconds.
+    #[must_use]
+    pub fn retry_after(mut self, after: Duration) -> Self {
+        self.retry_after = Some(after);
+        self
+    }
+
+    fn log(&self) {
+        let Some(cause) = &self.cause else { return };
+        let status = self.status.as_u16();
+        let cause = Chain(cause.as_ref());
+        if self.status.is_server_error() {
+            tracing::error!(status, %cause, "the request failed");
+        } else {
+            tracing::info!(status, %cause, "the request was refused");
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, reason(self.status)).into_response();
+        if let Some(after) = self.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(after.as_secs()));
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl<E: Error + Send + Sync + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let status = (&error as &dyn Any).downcast_ref().map_or(StatusCode::INTERNAL_SERVER_ERROR, status_of);
+        Self(Refusal::caused_by(status, error))
+    }
+}
+
+/// The status for what a tenant's data answered: what is nobody's mistake in the program is not called one.
+fn status_of(error: &QueryError) -> StatusCode {
+    match error {
+        QueryError::NotFound { .. } => StatusCode::NOT_FOUND,
+        QueryError::Unique { .. } | QueryError::ForeignKey => StatusCode::CONFLICT,
+        QueryError::Value(_) | QueryError::NotNull { .. } | QueryError::Check { .. } => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+        QueryError::Timeout | QueryError::Closed | QueryError::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        QueryError::Full => StatusCode::INSUFFICIENT_STORAGE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        self.0.into_response()
+    }
+}
+
+/// Raised inside the log when a handler panicked.
+#[derive(Debug, thiserror::Error)]
+#[error("the handler panicked: {0}")]
+struct Panicked(String);
+
+/// The answer in place of a handler that panicked.
+#[allow(clippy::needless_pass_by_value, reason = "the catcher hands it over")]
+pub(super) fn panicked(payload: Box<dyn Any + Send>) -> Response {
+    let words = payload
+        .downcast_ref::<String>()
+        .cloned()
+        .or_else(|| payload.downcast_ref::<&str>().map(|words| (*words).to_owned()));
+    let cause = Panicked(words.unwrap_or_else(|| "without a word".to_owned()));
+    Refusal::caused_by(StatusCode::INTERNAL_SERVER_ERROR, cause).into_response()
+}
+
+/// An error with all that caused it, in one line.
+struct Chain<'a>(&'a (dyn Error + 'static));
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut next = self.0.source();
+        while let Some(cause) = next {
+            write!(f, ": {cause}")?;
+            next = cause.source();
+        }
+        Ok(())
+    }
+}
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage<'a> {
+    title: &'a str,
+    status: u16,
+    sentence: &'a str,
+    help: Option<&'a str>,
+    id: &'a str,
+    style: &'a str,
+}
+
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help: Option<&'a str>,
+    request_id: &'a str,
+}
+
+/// Gives a refusal its body and logs its cause; an error status without any body gets the same form. Any other
+/// response is left as it is.
+pub(super) fn give_body(mut response: Response, id: &RequestId, method: &Method, json: bool) -> Response {
+    let refusal = match response.extensions_mut().remove::<Refusal>() {
+        Some(refusal) => refusal,
+        None if is_bare_error(&response) && method != Method::HEAD => Refusal::new(response.status()),
+        None => return response,
+    };
+    refusal.log();
+    let (kind, body) =
+        if json { ("application/json", json_body(&refusal, id)) } else { html_body(&refusal, id) };
+    let (mut parts, _) = response.into_parts();
+    parts.headers.remove(CONTENT_LENGTH);
+    parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    parts.headers.append(VARY, HeaderValue::from_static("Accept"));
+    Response::from_parts(parts, Body::from(body))
+}
+
+fn is_bare_error(response: &Response) -> bool {
+    let error = response.status().is_client_error() || response.status().is_server_error();
+    error && response.body().size_hint().exact() == Some(0) && !response.headers().contains_key(CONTENT_TYPE)
+}
+
+fn json_body(refusal: &Refusal, id: &RequestId) -> String {
+    let body = ErrorBody {
+        detail: sentence(refusal.status),
+        help: refusal.help.as_deref(),
+        request_id: id.as_str(),
+    };
+    serde_json::to_string(&body).unwrap_or_default()
+}
+
+fn html_body(refusal: &Refusal, id: &RequestId) -> (&'static str, String) {
+    let page = ErrorPage {
+        title: reason(refusal.status),
+        status: refusal.status.as_u16(),
+        sentence: sentence(refusal.status),
+        help: refusal.help.as_deref(),
+        id: id.as_str(),
+        style: super::assets::STYLE.path,
+    };
+    let html = "text/html; charset=utf-8";
+    page.render().map_or_else(|_| (html, page.title.to_owned()), |body| (html, body))
+}
+
+fn reason(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::SERVICE_UNAVAILABLE => "Service Unavailable",
+        _ => status.canonical_reason().unwrap_or("Error"),
+    }
+}
+
+/// The fixed sentence for a status; the words for 404 are those that Django REST Framework's clients know.
+fn sentence(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        400 => "The request could not be understood.",
+        401 => "Authentication credentials were not provided.",
+        403 => "You do not have permission to perform this action.",
+        404 => "Not found.",
+        405 => "The method is not allowed here.",
+        406 => "Could not satisfy the request Accept header.",
+        408 => "The request came too slowly.",
+        409 => "The request does not fit what is there now.",
+        413 => "The request is too large.",
+        415 => "The request's media type is not supported.",
+        422 => "The request's values are not valid.",
+        429 => "Too many requests: try again later.",
+        503 => "Not available at the moment: try again later.",
+        507 => "There is no room to store this.",
+        _ if status.is_client_error() => "The request was refused.",
+        _ => "Something went wrong here. It has been noted under the request's id.",
+    }
+}

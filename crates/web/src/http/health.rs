@@ -1,0 +1,23 @@
+//! What a load balancer asks: whether the process lives, and whether it can serve.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tenantry_db::Instance;
+
+use super::error::Refusal;
+
+/// `/healthz` and `/readyz`. They precede the check of the host: a load balancer asks by address.
+pub(super) fn routes(instance: Instance) -> Router {
+    Router::new().route("/healthz", get(async || "ok\n")).route("/readyz", get(ready)).with_state(instance)
+}
+
+/// 200 while the directory can be read, 503 otherwise.
+async fn ready(State(instance): State<Instance>) -> Response {
+    match instance.directory().audit(1).await {
+        Ok(_) => "ready\n".into_response(),
+        Err(error) => Refusal::caused_by(StatusCode::SERVICE_UNAVAILABLE, error).into_response(),
+    }
+}

@@ -1,0 +1,318 @@
+//! Which host a request names: parsed once, before anything else looks at it, and refused unless it is ours.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::extract::{ConnectInfo, Request};
+use axum::http::header::HOST;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, request};
+use axum::response::{IntoResponse, Response};
+use tenantry_core::{HostError, HostName, HostPattern};
+use tower::{Layer, Service};
+
+use super::error::Refusal;
+use super::{BoxFuture, Origin, Scheme, TrustedProxies};
+
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// Which hosts the server answers for, and whose word it takes for a request's host.
+#[derive(Clone, Debug, Default)]
+pub struct HostRules {
+    /// `ALLOWED_HOSTS`. A host that fits none of them, and is no tenant's domain, gets 400. Blank with `debug` means
+    /// the names of this machine.
+    pub allowed: Vec<HostPattern>,
+    /// `BASE_DOMAIN`: it and all hosts below it are allowed.
+    pub base_domain: Option<HostName>,
+    /// Who may say by `X-Forwarded-Host`, `-Proto` and `-For` what the client's request was. They must set or remove
+    /// these headers, whatever the client sent.
+    pub proxies: TrustedProxies,
+    /// Whether a refusal explains itself to the client.
+    pub debug: bool,
+}
+
+impl HostRules {
+    fn allow(&self, host: &HostName) -> bool {
+        let below_base =
+            self.base_domain.as_ref().is_some_and(|base| host == base || host.is_subdomain_of(base));
+        let this_machine = self.debug && self.allowed.is_empty();
+        below_base
+            || self.allowed.iter().any(|pattern| pattern.matches(host))
+            || (this_machine && HostPattern::this_machine().iter().any(|pattern| pattern.matches(host)))
+    }
+}
+
+/// The address that a request came from, seen past the trusted proxies. In the extensions of each request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientAddress(pub IpAddr);
+
+/// Puts a request's [`HostName`], [`Origin`] and [`ClientAddress`] into its extensions, or answers 400.
+///
+/// The response's extensions get the origin too: a layer further out learns from it whether it was https.
+///
+/// ```
+/// use axum::{Extension, Router, routing::get};
+/// use tenantry_core::HostName;
+/// use tenantry_web::http::{HostLayer, HostRules};
+///
+/// let rules = HostRules { allowed: vec![".example.com".parse()?], ..HostRules::default() };
+/// let app: Router = Router::new()
+///     .route("/", get(async |Extension(host): Extension<HostName>| host.to_string()))
+///     .layer(HostLayer::new(rules));
+/// # Ok::<(), tenantry_core::HostPatternError>(())
+/// ```
+#[derive(Clone)]
+pub struct HostLayer {
+    rules: Arc<HostRules>,
+    registered: Registered,
+}
+
+type Registered = Arc<dyn Fn(&HostName) -> bool + Send + Sync>;
+
+/// What [`HostLayer`] makes of a service.
+#[derive(Clone)]
+pub struct Hosts<S> {
+    inner: S,
+    layer: HostLayer,
+}
+
+/// Raised when a request does not say in one way what was asked for; only the log and `DEBUG` see it.
+#[derive(Debug, thiserror::Error)]
+enum BadHost {
+    #[error(transparent)]
+    Host(#[from] HostError),
+    #[error("the host {0} is no tenant's domain and not in ALLOWED_HOSTS: add it there, or to a tenant")]
+    NotAllowed(HostName),
+    #[error("the proxy sent {0} more than once, or in no known form")]
+    Forwarded(HeaderName),
+}
+
+impl HostLayer {
+    /// The layer that lets in what `rules` allow.
+    #[must_use]
+    pub fn new(rules: HostRules) -> Self {
+        Self { rules: Arc::new(rules), registered: Arc::new(|_| false) }
+    }
+
+    /// Lets in, too, each host for which `registered` is true: a tenant's domain is allowed by itself.
+    #[must_use]
+    pub fn also(self, registered: impl Fn(&HostName) -> bool + Send + Sync + 'static) -> Self {
+        Self { registered: Arc::new(registered), ..self }
+    }
+
+    fn admit(&self, parts: &mut request::Parts) -> Result<Origin, BadHost> {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+        let proxied = peer.is_some_and(|peer| self.rules.proxies.contains(peer));
+        let (host, authority) = host_of(parts, proxied)?;
+        if !self.rules.allow(&host) && !(self.registered)(&host) {
+            return Err(BadHost::NotAllowed(host));
+        }
+        let scheme = scheme_of(&parts.headers, proxied)?;
+        let origin = Origin::of_authority(scheme, host.clone(), &authority);
+        if let Some(peer) = peer {
+            let client = client_of(&parts.headers, peer, &self.rules.proxies);
+            parts.extensions.insert(ClientAddress(client));
+        }
+        parts.extensions.insert(host);
+        parts.extensions.insert(origin.clone());
+        Ok(origin)
+    }
+
+    fn refuse(&self, error: BadHost) -> Response {
+        let help = self.rules.debug.then(|| format!("{error}."));
+        let refusal = Refusal::caused_by(StatusCode::BAD_REQUEST, error);
+        match help {
+            Some(help) => refusal.help(help).into_response(),
+            None => refusal.into_response(),
+        }
+    }
+}
+
+/// The host that the request is for, with the text that it was read from (its port is of use).
+fn host_of(parts: &request::Parts, proxied: bool) -> Result<(HostName, String), BadHost> {
+    let target = parts.uri.authority().map(|authority| authority.as_str().as_bytes());
+    let headers = parts.headers.get_all(HOST).iter().map(HeaderValue::as_bytes);
+    let host = HostName::of_request(target, headers)?;
+    match only(&parts.headers, FORWARDED_HOST)?.filter(|_| proxied) {
+        Some(forwarded) => Ok((HostName::from_authority(forwarded.as_bytes())?, forwarded.to_owned())),
+        None => {
+            let header = parts.headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+            Ok((host, header.to_owned()))
+        }
+    }
+}
+
+fn scheme_of(headers: &HeaderMap, proxied: bool) -> Result<Scheme, BadHost> {
+    match only(headers, FORWARDED_PROTO)?.filter(|_| proxied) {
+        None => Ok(Scheme::Http),
+        Some(text) => Scheme::parse(text).ok_or(BadHost::Forwarded(FORWARDED_PROTO)),
+    }
+}
+
+/// The one value of a header that may be there once.
+fn only(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, BadHost> {
+    let mut values = headers.get_all(&name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => value.to_str().map(Some).map_err(|_| BadHost::Forwarded(name)),
+        (Some(_), Some(_)) => Err(BadHost::Forwarded(name)),
+    }
+}
+
+/// The nearest address that is no trusted proxy's, read from the end that the nearest proxy wrote.
+fn client_of(headers: &HeaderMap, peer: IpAddr, proxies: &TrustedProxies) -> IpAddr {
+    let mut client = peer;
+    let values = headers.get_all(FORWARDED_FOR).iter().rev().filter_map(|value| value.to_str().ok());
+    for entry in values.flat_map(|value| value.rsplit(',')) {
+        if !proxies.contains(client) {
+            break;
+        }
+        let Ok(address) = entry.trim().parse::<IpAddr>() else { break };
+        client = address.to_canonical();
+    }
+    client
+}
+
+impl<S> Layer<S> for HostLayer {
+    type Service = Hosts<S>;
+
+    fn layer(&self, inner: S) -> Hosts<S> {
+        Hosts { inner, layer: self.clone() }
+    }
+}
+
+impl<S> Service<Request> for Hosts<S>
+where
+    S: Service<Request, Response = Response>,
+    S::Error: Send + 'static,
+    S::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = S::Error;
+    type Future = BoxFuture<Result<Response, S::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let (mut parts, body) = request.into_parts();
+        match self.layer.admit(&mut parts) {
+            Ok(origin) => {
+                let answer = self.inner.call(Request::from_parts(parts, body));
+                Box::pin(async move {
+                    let mut response = answer.await?;
+                    response.extensions_mut().insert(origin);
+                    Ok(response)
+                })
+            }
+            Err(error) => Box::pin(std::future::ready(Ok(self.layer.refuse(error)))),
+        }
+    }
+}
+
+impl fmt::Debug for HostLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HostLayer").field("rules", &self.rules).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layer(allowed: &str, debug: bool) -> HostLayer {
+        let allowed = allowed.split(',').filter(|part| !part.is_empty());
+        let rules = HostRules {
+            allowed: allowed.map(|part| part.parse().unwrap()).collect(),
+            base_domain: Some("base.example".parse().unwrap()),
+            proxies: "10.0.0.0/8".parse().unwrap(),
+            debug,
+        };
+        HostLayer::new(rules).also(|host| host.as_str() == "acme.example")
+    }
+
+    fn parts(peer: &str, headers: &[(&'static str, &str)]) -> request::Parts {
+        let mut request = Request::builder().uri("/").body(axum::body::Body::empty()).unwrap();
+        for (name, value) in headers {
+            request.headers_mut().append(*name, HeaderValue::from_str(value).unwrap());
+        }
+        let peer: SocketAddr = format!("{peer}:1").parse().unwrap();
+        request.extensions_mut().insert(ConnectInfo(peer));
+        request.into_parts().0
+    }
+
+    fn origin(layer: &HostLayer, peer: &str, headers: &[(&'static str, &str)]) -> Option<String> {
+        layer.admit(&mut parts(peer, headers)).ok().map(|origin| origin.to_string())
+    }
+
+    #[test]
+    fn a_host_is_let_in_when_it_is_registered_listed_or_below_the_base_domain() {
+        let strict = layer("listed.example,.tree.example", false);
+        let debug = layer("", true);
+        for (host, in_strict, in_debug) in [
+            ("acme.example", true, true),
+            ("ACME.Example.:8000", true, true),
+            ("base.example", true, true),
+            ("new.base.example", true, true),
+            ("listed.example", true, false),
+            ("a.tree.example", true, false),
+            ("evil.example", false, false),
+            ("www.acme.example", false, false),
+            ("localhost", false, true),
+            ("acme.localhost", false, true),
+            ("127.0.0.1", false, true),
+            ("a b", false, false),
+            ("user@acme.example", false, false),
+        ] {
+            assert_eq!(origin(&strict, "192.0.2.1", &[("host", host)]).is_some(), in_strict, "{host}");
+            assert_eq!(origin(&debug, "192.0.2.1", &[("host", host)]).is_some(), in_debug, "{host} in debug");
+        }
+        assert_eq!(origin(&strict, "192.0.2.1", &[]), None, "no host at all");
+        let twice = [("host", "acme.example"), ("host", "acme.example")];
+        assert_eq!(origin(&strict, "192.0.2.1", &twice), None, "two hosts");
+    }
+
+    #[test]
+    fn forwarded_headers_count_only_from_a_proxy() {
+        let layer = layer("", false);
+        let forwarded = [
+            ("host", "acme.example:8000"),
+            ("x-forwarded-host", "new.base.example"),
+            ("x-forwarded-proto", "https"),
+        ];
+        assert_eq!(origin(&layer, "10.0.0.1", &forwarded).as_deref(), Some("https://new.base.example"));
+        assert_eq!(origin(&layer, "192.0.2.1", &forwarded).as_deref(), Some("http://acme.example:8000"));
+        for bad in [
+            ("x-forwarded-host", "evil.example"),
+            ("x-forwarded-host", "acme.example, new.base.example"),
+            ("x-forwarded-proto", "gopher"),
+            ("x-forwarded-proto", "https, http"),
+        ] {
+            assert_eq!(origin(&layer, "10.0.0.1", &[("host", "acme.example"), bad]), None, "{bad:?}");
+        }
+        let twice = [("host", "acme.example"), ("x-forwarded-proto", "https"), ("x-forwarded-proto", "http")];
+        assert_eq!(origin(&layer, "10.0.0.1", &twice), None, "two schemes");
+    }
+
+    #[test]
+    fn the_client_is_the_nearest_address_that_no_proxy_has() {
+        let proxies: TrustedProxies = "10.0.0.0/8".parse().unwrap();
+        for (peer, forwarded_for, client) in [
+            ("192.0.2.1", "198.51.100.7", "192.0.2.1"),
+            ("10.0.0.1", "198.51.100.7", "198.51.100.7"),
+            ("10.0.0.1", "203.0.113.9, 198.51.100.7", "198.51.100.7"),
+            ("10.0.0.1", "203.0.113.9, 10.0.0.2", "203.0.113.9"),
+            ("10.0.0.1", "nonsense", "10.0.0.1"),
+            ("10.0.0.1", "203.0.113.9, nonsense, 10.0.0.2", "10.0.0.2"),
+            ("10.0.0.1", "", "10.0.0.1"),
+        ] {
+            let parts = parts(peer, &[("x-forwarded-for", forwarded_for)]);
+            let found = client_of(&parts.headers, peer.parse().unwrap(), &proxies);
+            assert_eq!(found, client.parse::<IpAddr>().unwrap(), "{peer} {forwarded_for}");
+        }
+    }
+}

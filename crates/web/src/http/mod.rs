@@ -1,0 +1,43 @@
+//! HTTP: the accept loop, and the way from a request's bytes to a tenant, in layers that also stand alone.
+//!
+//! [`Edge`] puts the layers in their order. From the outside in: [`RequestIdLayer`], [`SecurityHeadersLayer`], the panic
+//! catcher, the public routes (`/healthz`, `/readyz`, the style sheet), [`HostLayer`], [`BodyLimitsLayer`],
+//! [`DeadlineLayer`], [`TenantLayer`].
+
+mod accept;
+mod assets;
+mod claims;
+mod connection;
+mod deadline;
+mod edge;
+mod error;
+mod health;
+mod host;
+mod limits;
+mod origin;
+mod proxies;
+mod request_id;
+mod same_origin;
+mod security;
+mod serve;
+mod tenant;
+
+use std::pin::Pin;
+
+pub(crate) use accept::{Chosen, choose};
+pub(crate) use assets::{OPTIONS_SCRIPT, STYLE};
+pub use claims::{PathPrefix, PathPrefixError, Resolvers};
+pub use deadline::{Deadline, DeadlineLayer};
+pub use edge::Edge;
+pub use error::{Failure, Refusal};
+pub use host::{ClientAddress, HostLayer, HostRules, Hosts};
+pub use limits::{BodyLimits, BodyLimitsLayer, Limits};
+pub use origin::{Origin, Scheme};
+pub use proxies::{TrustedProxies, TrustedProxiesError};
+pub use request_id::{REQUEST_ID, RequestId, RequestIdLayer, RequestIds};
+pub use same_origin::{CrossSite, Evidence, evidence, same_origin};
+pub use security::{SecurityHeaders, SecurityHeadersLayer};
+pub use serve::{InFlight, ServeError, Stopped, listen, serve};
+pub use tenant::{MountPath, TenantLayer, Tenants};
+
+type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;

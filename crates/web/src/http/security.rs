@@ -1,0 +1,96 @@
+//! The headers that tell browsers and caches to be careful, on every response that has not set its own.
+
+use std::task::{Context, Poll};
+
+use axum::extract::Request;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::response::Response;
+use tower::{Layer, Service};
+
+use super::{BoxFuture, Origin, Scheme};
+
+const ALWAYS: [(HeaderName, HeaderValue); 6] = [
+    (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (REFERRER_POLICY, HeaderValue::from_static("same-origin")),
+    (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
+    // Scripts and styles from this origin's files alone: nothing inline, nothing evaluated.
+    (
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'",
+        ),
+    ),
+    // What a tenant's person sees is in no cache, shared or the browser's own.
+    (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+];
+
+/// A year. Without the subdomains: below a tenant's own domain they are that tenant's business.
+const STRICT_TRANSPORT: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
+/// Adds the careful headers to each response, except where the handler has set its own.
+///
+/// `X-Frame-Options`, `X-Content-Type-Options`, `Referrer-Policy`, `Cross-Origin-Opener-Policy`,
+/// `Content-Security-Policy`, `Cache-Control: no-store`; on https also `Strict-Transport-Security`. It stands outside of
+/// [`HostLayer`](super::HostLayer), so that refusals bear the headers too.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use tenantry_web::http::SecurityHeadersLayer;
+///
+/// let app: Router = Router::new().route("/", get(async || "hello")).layer(SecurityHeadersLayer);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct SecurityHeadersLayer;
+
+/// What [`SecurityHeadersLayer`] makes of a service.
+#[derive(Clone, Debug)]
+pub struct SecurityHeaders<S> {
+    inner: S,
+}
+
+impl<S> Layer<S> for SecurityHeadersLayer {
+    type Service = SecurityHeaders<S>;
+
+    fn layer(&self, inner: S) -> SecurityHeaders<S> {
+        SecurityHeaders { inner }
+    }
+}
+
+impl<S> Service<Request> for SecurityHeaders<S>
+where
+    S: Service<Request, Response = Response>,
+    S::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = S::Error;
+    type Future = BoxFuture<Result<Response, S::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let answer = self.inner.call(request);
+        Box::pin(async move {
+            let mut response = answer.await?;
+            let https =
+                response.extensions().get::<Origin>().is_some_and(|origin| origin.scheme == Scheme::Https);
+            add(response.headers_mut(), https);
+            Ok(response)
+        })
+    }
+}
+
+fn add(headers: &mut HeaderMap, https: bool) {
+    for (name, value) in ALWAYS {
+        headers.entry(name).or_insert(value);
+    }
+    if https {
+        headers.entry(STRICT_TRANSPORT_SECURITY).or_insert(STRICT_TRANSPORT);
+    }
+}

@@ -1,0 +1,327 @@
+//! From a request's claims to its tenant, and to the door to that tenant's data.
+
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::http::uri::PathAndQuery;
+use axum::http::{StatusCode, Uri, request};
+use axum::response::{IntoResponse, Response};
+use tenantry_core::{HostName, NotServing, Status, Tenant, TenantKey};
+use tenantry_db::directory::{Directory, ResolveError};
+use tenantry_db::{Instance, UnknownPlace};
+use tower::{Layer, Service};
+
+use super::claims::{BadClaim, Claims};
+use super::error::Refusal;
+use super::request_id::RequestSpan;
+use super::{BoxFuture, Resolvers};
+
+/// The domains that a helpful page names at most.
+const NAMED_DOMAINS: usize = 20;
+
+/// What a path resolver took off the front of a request's path: `/t/acme`, or nothing. Links of the application begin
+/// with it. In the extensions of each request under [`TenantLayer`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MountPath(Arc<str>);
+
+impl MountPath {
+    /// The path in front of the application's own, without a slash at its end.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Finds a request's tenant and puts the [`Tenant`] and its `TenantDb` into the extensions, where handlers take them
+/// as arguments.
+///
+/// It stands under a [`HostLayer`](super::HostLayer). A request that leads to no tenant is answered 404, one whose claims
+/// lead to different tenants too, and one whose tenant is not served 503 with `Retry-After`. There is no default.
+///
+/// To take a path prefix off it must see a request before the router does, so it wraps the router from outside, as
+/// here, rather than by `Router::layer`:
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use tenantry_core::Tenant;
+/// use tenantry_db::Instance;
+/// use tenantry_web::http::{HostLayer, HostRules, Resolvers, TenantLayer};
+/// use tower::Layer;
+///
+/// fn app(instance: Instance) -> Router {
+///     let routes = Router::new().route("/", get(async |tenant: Tenant| tenant.name().to_owned()));
+///     let of_a_tenant = TenantLayer::new(instance, Resolvers::default()).layer(routes);
+///     let rules = HostRules { base_domain: "example.com".parse().ok(), ..HostRules::default() };
+///     Router::new().fallback_service(of_a_tenant).layer(HostLayer::new(rules))
+/// }
+/// ```
+#[derive(Clone)]
+pub struct TenantLayer {
+    instance: Instance,
+    resolvers: Arc<Resolvers>,
+    debug: bool,
+}
+
+/// What [`TenantLayer`] makes of a service.
+#[derive(Clone)]
+pub struct Tenants<S> {
+    inner: S,
+    layer: TenantLayer,
+}
+
+/// Raised when a request is not given a tenant; only the log and `DEBUG` see why.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoTenant {
+    #[error(transparent)]
+    BadClaim(#[from] BadClaim),
+    #[error("no tenant has what the request names")]
+    Unknown,
+    #[error("what the request names leads to more than one tenant")]
+    Disagreement,
+    #[error(transparent)]
+    NotServing(NotServing),
+    #[error(transparent)]
+    UnknownPlace(#[from] UnknownPlace),
+    #[error("the tenant layer stands under no host layer")]
+    NoHost,
+}
+
+impl TenantLayer {
+    /// The layer over the tenants of `instance`, which `resolvers` find.
+    #[must_use]
+    pub fn new(instance: Instance, resolvers: Resolvers) -> Self {
+        Self { instance, resolvers: Arc::new(resolvers), debug: false }
+    }
+
+    /// Lets a refusal explain itself to the client, known domains included.
+    #[must_use]
+    pub fn debug(self, debug: bool) -> Self {
+        Self { debug, ..self }
+    }
+
+    fn admit(&self, parts: &mut request::Parts) -> Result<(), NoTenant> {
+        let host = parts.extensions.get::<HostName>().ok_or(NoTenant::NoHost)?;
+        let claims = self.resolvers.claims(host, parts.uri.path(), &parts.headers)?;
+        let tenant = decide(&claims, |key| self.instance.directory().resolve(key))?;
+        if let Some(span) = parts.extensions.get::<RequestSpan>() {
+            span.name_tenant(tenant.slug());
+        }
+        let db = self.instance.tenant_db(&tenant)?;
+        let mount = claims.mount_end.map(|end| take_off(&mut parts.uri, end));
+        parts.extensions.insert(mount.unwrap_or_default());
+        parts.extensions.insert(db);
+        parts.extensions.insert(tenant);
+        Ok(())
+    }
+
+    fn refuse(&self, error: NoTenant) -> Response {
+        let status = match &error {
+            NoTenant::BadClaim(_) | NoTenant::Unknown | NoTenant::Disagreement => StatusCode::NOT_FOUND,
+            NoTenant::NotServing(_) | NoTenant::UnknownPlace(_) => StatusCode::SERVICE_UNAVAILABLE,
+            NoTenant::NoHost => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let after = match &error {
+            NoTenant::NotServing(NotServing { status }) => Some(retry_after(*status)),
+            _ => None,
+        };
+        let help = self.debug.then(|| help(&error, self.instance.directory()));
+        let mut refusal = Refusal::caused_by(status, error);
+        if let Some(after) = after {
+            refusal = refusal.retry_after(after);
+        }
+        match help {
+            Some(help) => refusal.help(help).into_response(),
+            None => refusal.into_response(),
+        }
+    }
+}
+
+/// The one tenant that all claims lead to.
+///
+/// What is named on purpose must lead somewhere; a host may lead nowhere when something else names the tenant. Two
+/// claims that lead to different tenants lead to none of them.
+pub(super) fn decide(
+    claims: &Claims,
+    resolve: impl Fn(&TenantKey) -> Result<Tenant, ResolveError>,
+) -> Result<Tenant, NoTenant> {
+    let mut found = Vec::with_capacity(1);
+    for key in &claims.by_name {
+        match resolve(key) {
+            Err(ResolveError::Unknown) => return Err(NoTenant::Unknown),
+            known => found.push(known),
+        }
+    }
+    let by_host = claims.by_host.iter().map(&resolve);
+    found.extend(by_host.filter(|known| !matches!(known, Err(ResolveError::Unknown))));
+    let mut found = found.into_iter();
+    let first = found.next().ok_or(NoTenant::Unknown)?;
+    if found.any(|other| !same(&other, &first)) {
+        return Err(NoTenant::Disagreement);
+    }
+    first.map_err(|error| match error {
+        ResolveError::NotServing(not_serving) => NoTenant::NotServing(not_serving),
+        ResolveError::Unknown => NoTenant::Unknown,
+    })
+}
+
+/// By id: a tenant's record may have changed between the two look-ups.
+fn same(one: &Result<Tenant, ResolveError>, other: &Result<Tenant, ResolveError>) -> bool {
+    match (one, other) {
+        (Ok(one), Ok(other)) => one.id() == other.id(),
+        (Err(one), Err(other)) => one == other,
+        _ => false,
+    }
+}
+
+/// When it may be worth asking again.
+fn retry_after(status: Status) -> Duration {
+    match status {
+        Status::Provisioning => Duration::from_secs(5),
+        Status::Maintenance => Duration::from_secs(60),
+        _ => Duration::from_secs(3_600),
+    }
+}
+
+fn help(error: &NoTenant, directory: &Directory) -> String {
+    let records = directory.records();
+    let domains: Vec<&str> =
+        records.iter().flat_map(|record| &record.domains).map(HostName::as_str).take(NAMED_DOMAINS).collect();
+    match domains.as_slice() {
+        [] => format!("{error}. No tenant has a domain yet: tenantry tenant create SLUG --domain HOST"),
+        domains => format!("{error}. Known domains: {}", domains.join(", ")),
+    }
+}
+
+/// Takes the first `end` bytes off the path. A path that a slug ended in becomes `/`.
+fn take_off(uri: &mut Uri, end: usize) -> MountPath {
+    let (mount, rest) = uri.path().split_at_checked(end).unwrap_or_default();
+    let mount = MountPath(mount.into());
+    let rest = if rest.is_empty() { "/" } else { rest };
+    let text = match uri.query() {
+        Some(query) => format!("{rest}?{query}"),
+        None => rest.to_owned(),
+    };
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = PathAndQuery::try_from(text).ok();
+    if let Ok(shorter) = Uri::from_parts(parts) {
+        *uri = shorter;
+    }
+    mount
+}
+
+impl<S> Layer<S> for TenantLayer {
+    type Service = Tenants<S>;
+
+    fn layer(&self, inner: S) -> Tenants<S> {
+        Tenants { inner, layer: self.clone() }
+    }
+}
+
+impl<S> Service<Request> for Tenants<S>
+where
+    S: Service<Request, Response = Response>,
+    S::Error: Send + 'static,
+    S::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = S::Error;
+    type Future = BoxFuture<Result<Response, S::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let (mut parts, body) = request.into_parts();
+        match self.layer.admit(&mut parts) {
+            Ok(()) => Box::pin(self.inner.call(Request::from_parts(parts, body))),
+            Err(error) => Box::pin(std::future::ready(Ok(self.layer.refuse(error)))),
+        }
+    }
+}
+
+impl fmt::Debug for TenantLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TenantLayer").field("resolvers", &self.resolvers).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tenantry_core::{Alias, Placement, TenantId, TenantRecord};
+
+    use super::*;
+
+    /// Tenants by slug; `gone` is suspended, `later` in maintenance, every other name of the list active.
+    fn resolve(key: &TenantKey) -> Result<Tenant, ResolveError> {
+        let slug = match key {
+            TenantKey::Slug(slug) => slug.as_str(),
+            TenantKey::Domain(host) => host.as_str().strip_suffix(".example").unwrap_or_default(),
+        };
+        let known = ["acme", "globex", "gone", "later"];
+        let number = known.iter().position(|name| *name == slug).ok_or(ResolveError::Unknown)?;
+        let status = match slug {
+            "gone" => Status::Suspended,
+            "later" => Status::Maintenance,
+            _ => Status::Active,
+        };
+        let record = TenantRecord {
+            id: TenantId::new(i64::try_from(number).unwrap()),
+            slug: slug.parse().unwrap(),
+            name: slug.to_owned(),
+            status,
+            domains: vec![],
+            placement: Placement::Claimed { database: Alias::default_alias() },
+        };
+        Ok(Tenant::from_record(Arc::new(record))?)
+    }
+
+    #[test]
+    fn claims_lead_to_one_tenant_or_to_none() {
+        for (host, names, expected) in [
+            ("acme.example", &[][..], "acme"),
+            ("other.example", &[], "no tenant has what the request names"),
+            ("other.example", &["acme"], "acme"),
+            ("acme.example", &["acme"], "acme"),
+            ("acme.example", &["acme", "acme"], "acme"),
+            ("acme.example", &["globex"], "what the request names leads to more than one tenant"),
+            ("other.example", &["acme", "globex"], "what the request names leads to more than one tenant"),
+            ("acme.example", &["nobody"], "no tenant has what the request names"),
+            ("gone.example", &[], "the tenant is not served: its status is suspended"),
+            ("gone.example", &["gone"], "the tenant is not served: its status is suspended"),
+            ("gone.example", &["acme"], "what the request names leads to more than one tenant"),
+            ("acme.example", &["gone"], "what the request names leads to more than one tenant"),
+            ("later.example", &["gone"], "what the request names leads to more than one tenant"),
+        ] {
+            let claims = Claims {
+                by_host: vec![TenantKey::Domain(host.parse().unwrap())],
+                by_name: names.iter().map(|name| TenantKey::Slug(name.parse().unwrap())).collect(),
+                mount_end: None,
+            };
+            let end = match decide(&claims, resolve) {
+                Ok(tenant) => tenant.slug().to_string(),
+                Err(error) => error.to_string(),
+            };
+            assert_eq!(end, expected, "{host} {names:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_loses_its_front_and_keeps_its_query() {
+        for (before, end, mount, after) in [
+            ("/t/acme/notes/1?x=%2F", 7, "/t/acme", "/notes/1?x=%2F"),
+            ("/t/acme/", 7, "/t/acme", "/"),
+            ("/t/acme", 7, "/t/acme", "/"),
+            ("/t/acme?x", 7, "/t/acme", "/?x"),
+            ("/t/acme//evil.example", 7, "/t/acme", "//evil.example"),
+            ("http://api.example/t/acme/notes", 7, "/t/acme", "http://api.example/notes"),
+        ] {
+            let mut uri: Uri = before.parse().unwrap();
+            assert_eq!(take_off(&mut uri, end).as_str(), mount, "{before}");
+            assert_eq!(uri.to_string(), after, "{before}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! A whole site on a socket: an instance in a folder of its own, with the tenants `acme` and `globex`.
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+#![allow(dead_code, reason = "each test binary uses its share")]
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use reqwest::header::HOST;
+use reqwest::{Client, Method, RequestBuilder, Response};
+use tempfile::TempDir;
+use tenantry_core::{Isolation, TenantId, Transition};
+use tenantry_db::directory::Operator;
+use tenantry_db::lifecycle::{Home, NewTenant};
+use tenantry_db::migrate::Registry;
+use tenantry_db::{Instance, InstanceConfig, Synchronous};
+use tenantry_web::auth::{HashPolicy, Hasher, Password};
+use tenantry_web::http::{Edge, HostRules, Limits, Resolvers, listen, serve};
+use tenantry_web::rest::{TenantsAccess, TenantsApi};
+
+/// The operator's name and password.
+pub(crate) const OPERATOR: (&str, &str) = ("root", "Operator-pass-1");
+
+/// A running site. It ends with the test's runtime.
+pub(crate) struct Site {
+    pub(crate) instance: Instance,
+    pub(crate) address: SocketAddr,
+    pub(crate) client: Client,
+    _folder: TempDir,
+}
+
+/// What differs from test to test.
+pub(crate) struct Setup {
+    pub(crate) hosts: HostRules,
+    pub(crate) resolvers: Resolvers,
+    pub(crate) access: TenantsAccess,
+    pub(crate) app: Router,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        let hosts = HostRules {
+            allowed: vec!["listed.example".parse().unwrap()],
+            proxies: "127.0.0.1".parse().unwrap(),
+            ..HostRules::default()
+        };
+        Self { hosts, resolvers: Resolvers::default(), access: TenantsAccess::Operators, app: Router::new() }
+    }
+}
+
+pub(crate) async fn instance(folder: &TempDir) -> Instance {
+    let config = InstanceConfig {
+        data: folder.path().join("data"),
+        directory: None,
+        databases: BTreeMap::new(),
+        descriptors: 64,
+        deadline: Duration::from_secs(20),
+        synchronous: Synchronous::Normal,
+        actor: "test".to_owned(),
+    };
+    let instance = Instance::open(config, Registry::default()).unwrap();
+    for (slug, name) in [("acme", "Acme"), ("globex", "Globex & Sons")] {
+        let new = NewTenant {
+            slug: slug.parse().unwrap(),
+            name: Some(name.to_owned()),
+            domains: vec![format!("{slug}.example").parse().unwrap()],
+            home: Home::Server { alias: None, isolation: Isolation::Database },
+        };
+        instance.create_tenant(new).await.unwrap();
+    }
+    instance
+}
+
+pub(crate) async fn start(setup: Setup) -> Site {
+    let folder = tempfile::tempdir().unwrap();
+    let instance = instance(&folder).await;
+    let api = TenantsApi::new(instance.directory().clone(), Hasher::default(), setup.access);
+    let edge = Edge { limits: Limits::default(), hosts: setup.hosts, resolvers: setup.resolvers };
+    let app = edge.around(instance.clone(), api.routes(), setup.app);
+    let listener = listen(([127, 0, 0, 1], 0).into()).unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(serve(listener, app, Limits::default(), std::future::pending()));
+    let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    Site { instance, address, client, _folder: folder }
+}
+
+impl Site {
+    /// A request to `host`, at whose name the site is reached.
+    pub(crate) fn request(&self, method: Method, host: &str, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("http://{}{path}", self.address)).header(HOST, host)
+    }
+
+    pub(crate) async fn get(&self, host: &str, path: &str) -> Response {
+        self.request(Method::GET, host, path).send().await.unwrap()
+    }
+
+    /// The site's answer to exactly these bytes.
+    pub(crate) async fn raw(&self, bytes: &str) -> String {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let mut stream = tokio::net::TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(bytes.as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    pub(crate) fn id_of(&self, slug: &str) -> TenantId {
+        self.instance.directory().record(&slug.parse().unwrap()).unwrap().id
+    }
+
+    pub(crate) async fn change(&self, slug: &str, transition: Transition) {
+        self.instance.directory().change_status(self.id_of(slug), transition).await.unwrap();
+    }
+
+    pub(crate) async fn add_operator(&self) {
+        let password = Password::from(OPERATOR.1.to_owned());
+        let hash = Hasher::default().hash(&password, HashPolicy::Own).await.unwrap();
+        let operator = Operator { name: OPERATOR.0.to_owned(), password: hash.as_str().to_owned() };
+        self.instance.directory().add_operator(operator).await.unwrap();
+    }
+}
+
+pub(crate) fn header<'a>(response: &'a Response, name: &str) -> &'a str {
+    response.headers().get(name).map_or("", |value| value.to_str().unwrap())
+}

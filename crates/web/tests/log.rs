@@ -1,0 +1,95 @@
+//! What the log says of a request: every line bears its id and its tenant, and no line a secret.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what fails here fails the test")]
+
+mod common;
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::routing::{get, post};
+use common::{Setup, Site, header, start};
+use reqwest::Method;
+use serde_json::Value;
+use tenantry_web::http::Failure;
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    /// The lines of the request with this id, as JSON.
+    fn of(&self, id: &str) -> Vec<Value> {
+        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.filter(|line| line["span"]["id"] == id).collect()
+    }
+}
+
+async fn site() -> (Site, Log) {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber =
+        tracing_subscriber::fmt().json().with_span_list(false).with_writer(move || writer.clone()).finish();
+    // One for the process: this binary has one test.
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+    let inside = async || {
+        tracing::info!("canary-inside");
+        "hello"
+    };
+    let app = Router::new()
+        .route("/inside", get(inside).post(inside))
+        .route("/fail", get(async || Err::<(), _>(Failure::from(io::Error::other("canary-cause")))))
+        .route("/panic", post(async || -> &'static str { panic!("canary-panic") }));
+    (start(Setup { app, ..Setup::default() }).await, log)
+}
+
+#[tokio::test]
+async fn every_line_of_a_request_bears_its_id_and_its_tenant() {
+    let (site, log) = site().await;
+    for (method, path, status, said) in [
+        (Method::GET, "/inside?password=canary-query", 200, "canary-inside"),
+        (Method::POST, "/inside?password=canary-query", 200, "canary-inside"),
+        (Method::GET, "/fail?password=canary-query", 500, "canary-cause"),
+        (Method::POST, "/panic?password=canary-query", 500, "canary-panic"),
+    ] {
+        let response = site.request(method.clone(), "acme.example", path).send().await.unwrap();
+        assert_eq!(response.status(), status, "{path}");
+        let lines = log.of(header(&response, "x-request-id"));
+        assert!(lines.iter().any(|line| line.to_string().contains(said)), "{path}: {lines:?}");
+        let last = lines.last().unwrap();
+        assert_eq!(last["fields"]["message"], "answered", "{path}");
+        assert_eq!(last["fields"]["status"], status, "{path}");
+        assert!(last["fields"]["milliseconds"].is_number(), "{path}");
+        for line in &lines {
+            assert_eq!(line["span"]["tenant"], "acme", "{line}");
+            assert_eq!(line["span"]["method"], method.as_str(), "{line}");
+            assert_eq!(line["span"]["path"], path.split('?').next().unwrap(), "{line}");
+        }
+    }
+    let basic =
+        site.request(Method::GET, "acme.example", "/api/tenants").basic_auth("root", Some("canary-word"));
+    let refused = basic.send().await.unwrap();
+    assert_eq!(log.of(header(&refused, "x-request-id")).len(), 1);
+    let unknown = site.request(Method::GET, "listed.example", "/inside").send().await.unwrap();
+    let lines = log.of(header(&unknown, "x-request-id"));
+    assert!(lines.len() == 2 && lines.iter().all(|line| line["span"]["tenant"].is_null()), "{lines:?}");
+    let given = site.request(Method::GET, "acme.example", "/inside").header("x-request-id", "from-the-proxy");
+    assert_eq!(header(&given.send().await.unwrap(), "x-request-id"), "from-the-proxy");
+    assert_eq!(log.of("from-the-proxy").len(), 2);
+
+    let all = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    for secret in ["canary-query", "canary-word", "Y2FuYXJ5"] {
+        assert!(!all.contains(secret), "{all}");
+    }
+}
