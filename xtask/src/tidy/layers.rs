@@ -14,7 +14,7 @@ pub(super) const MODULES: [(&str, &str); 4] = [
     ("core", "alias < host < host_pattern < slug < status < placement < tenant < extract"),
     ("db", "model < sqlite < places < tenant_db < migrate < directory < instance < lifecycle < extract"),
     ("web", "http < auth < rest < admin"),
-    ("tenantry", "config < cli < commands < app < prelude"),
+    ("tenantry", "config < cli < app < commands < prelude"),
 ];
 
 /// A library that only a part of the repository may use.

@@ -44,6 +44,12 @@ impl Failure {
         self
     }
 
+    /// What went wrong, without causes and hint.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The process's exit code: 1 for a failure, 2 for wrong usage.
     #[must_use]
     pub fn exit_code(&self) -> u8 {

@@ -1,5 +1,7 @@
 //! Settings that are one of a few words.
 
+use tenantry_db::Synchronous;
+
 use super::{Value, ValueError};
 
 /// Who may read the list of tenants at `/api/tenants`.
@@ -18,15 +20,6 @@ pub enum LogFormat {
     Human,
     /// One JSON object a line.
     Json,
-}
-
-/// When SQLite waits for the disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Synchronous {
-    /// At each commit: what was acknowledged survives a power cut.
-    Full,
-    /// At each checkpoint: a power cut may undo the last commits, and never damages the file.
-    Normal,
 }
 
 macro_rules! choice {

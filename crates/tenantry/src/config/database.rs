@@ -3,31 +3,13 @@
 use std::path::PathBuf;
 
 use tenantry_core::Alias;
+use tenantry_db::Location;
 
 use super::{Value, ValueError};
-
-/// What an alias stands for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// A SQLite file, which one tenant may claim as a whole.
-    File(PathBuf),
-    /// A folder, in which each new tenant gets a file of its own.
-    Folder(PathBuf),
-}
 
 /// The path of a file, which need not be there yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilePath(PathBuf);
-
-impl Target {
-    /// The path, relative to the working directory unless it is absolute.
-    #[must_use]
-    pub fn path(&self) -> &PathBuf {
-        match self {
-            Self::File(path) | Self::Folder(path) => path,
-        }
-    }
-}
 
 impl FilePath {
     /// The path, relative to the working directory unless it is absolute.
@@ -37,7 +19,7 @@ impl FilePath {
     }
 }
 
-impl Value for Target {
+impl Value for Location {
     const KIND: &'static str = "path of a SQLite file, or of a folder (with / at its end, or already there)";
 
     fn parse(text: &str) -> Result<Self, ValueError> {
@@ -57,9 +39,9 @@ impl Value for FilePath {
     const KIND: &'static str = "path of a SQLite file";
 
     fn parse(text: &str) -> Result<Self, ValueError> {
-        match Target::parse(text)? {
-            Target::File(path) => Ok(Self(path)),
-            Target::Folder(_) => Err(ValueError::Folder),
+        match Location::parse(text)? {
+            Location::File(path) => Ok(Self(path)),
+            Location::Folder(_) => Err(ValueError::Folder),
         }
     }
 
@@ -118,20 +100,20 @@ mod tests {
     fn a_folder_ends_in_a_slash_or_is_there() {
         let folder = tempfile::tempdir().unwrap();
         let there = folder.path().to_str().unwrap();
-        assert!(matches!(Target::parse(there), Ok(Target::Folder(_))));
-        assert!(matches!(Target::parse("missing/"), Ok(Target::Folder(_))));
-        assert_eq!(Target::parse("db.sqlite3"), Ok(Target::File("db.sqlite3".into())));
+        assert!(matches!(Location::parse(there), Ok(Location::Folder(_))));
+        assert!(matches!(Location::parse("missing/"), Ok(Location::Folder(_))));
+        assert_eq!(Location::parse("db.sqlite3"), Ok(Location::File("db.sqlite3".into())));
         assert_eq!(FilePath::parse(there), Err(ValueError::Folder));
     }
 
     #[test]
     fn a_url_is_refused_without_its_password() {
         for text in ["postgres://bob:hush@db/app", "PostgreSQL://bob:hush@db/app"] {
-            let message = Target::parse(text).unwrap_err().to_string();
+            let message = Location::parse(text).unwrap_err().to_string();
             assert!(message.starts_with("PostgreSQL is not supported yet"), "{message}");
             assert!(!message.contains("hush"), "{message}");
         }
-        let message = Target::parse("mysql://bob:hush@db/app").unwrap_err().to_string();
+        let message = Location::parse("mysql://bob:hush@db/app").unwrap_err().to_string();
         assert!(!message.contains("hush"), "{message}");
     }
 }

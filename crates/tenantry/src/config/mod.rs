@@ -20,10 +20,10 @@ mod settings;
 mod sources;
 mod value;
 
-pub use choice::{LogFormat, Synchronous, TenantsApi};
-pub use database::{FilePath, Target};
+pub use choice::{LogFormat, TenantsApi};
+pub use database::FilePath;
 pub use dotenv::{Dotenv, DotenvError};
-pub use network::{HostPattern, ListenAddress, PathPrefix};
+pub use network::ListenAddress;
 pub use quantity::ByteSize;
 pub use reference::reference;
 pub use secret::Secret;

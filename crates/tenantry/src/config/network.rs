@@ -5,21 +5,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 use ipnet::IpNet;
-use tenantry_core::HostName;
+use tenantry_core::{HostName, HostPattern};
+use tenantry_web::http::PathPrefix;
 
 use super::value::items;
 use super::{Value, ValueError};
-
-/// One entry of `ALLOWED_HOSTS`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HostPattern {
-    /// `*`: every host.
-    Any,
-    /// `.example.com`: that domain and all below it.
-    Domain(HostName),
-    /// `example.com`: that host.
-    Exact(HostName),
-}
 
 /// Where the server listens: an address or a host name, and a port. Port 0 lets the system choose one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,38 +24,12 @@ enum Host {
     Name(HostName),
 }
 
-/// The beginning of a path that the tenant's slug follows: `/t` for `/t/acme/`. It has no slash at its end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PathPrefix(Box<str>);
-
-impl HostPattern {
-    /// Whether `host` is meant.
-    #[must_use]
-    pub fn matches(&self, host: &HostName) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Exact(exact) => exact == host,
-            Self::Domain(domain) => {
-                let above = host.as_str().strip_suffix(domain.as_str());
-                above.is_some_and(|above| above.is_empty() || above.ends_with('.'))
-            }
-        }
-    }
-}
-
 impl Value for Vec<HostPattern> {
     const KIND: &'static str = "comma-separated host names; .example.com includes all below it, * means any";
 
     fn parse(text: &str) -> Result<Self, ValueError> {
         let pattern = |item: &str| {
-            let host = |text: &str| {
-                text.parse().map_err(|source| ValueError::Host { item: item.to_owned(), source })
-            };
-            match item.strip_prefix('.') {
-                _ if item == "*" => Ok(HostPattern::Any),
-                Some(domain) => host(domain).map(HostPattern::Domain),
-                None => host(item).map(HostPattern::Exact),
-            }
+            item.parse().map_err(|source| ValueError::HostPattern { item: item.to_owned(), source })
         };
         items(text).map(pattern).collect()
     }
@@ -75,12 +39,7 @@ impl Value for Vec<HostPattern> {
     }
 
     fn show(&self) -> String {
-        let shown = self.iter().map(|pattern| match pattern {
-            HostPattern::Any => "*".to_owned(),
-            HostPattern::Domain(domain) => format!(".{domain}"),
-            HostPattern::Exact(host) => host.to_string(),
-        });
-        shown.collect::<Vec<_>>().join(",")
+        self.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
     }
 }
 
@@ -178,30 +137,15 @@ impl Value for ListenAddress {
     }
 }
 
-impl PathPrefix {
-    /// The prefix: a slash first, none last.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
 impl Value for PathPrefix {
     const KIND: &'static str = "the beginning of a path, such as /t";
 
     fn parse(text: &str) -> Result<Self, ValueError> {
-        let text = text.trim();
-        let prefix = text.strip_suffix('/').unwrap_or(text);
-        let segment = |segment: &str| {
-            !segment.is_empty()
-                && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
-        };
-        let valid = prefix.strip_prefix('/').is_some_and(|path| path.split('/').all(segment));
-        if valid { Ok(Self(prefix.into())) } else { Err(ValueError::PathPrefix) }
+        text.trim().parse().map_err(|_| ValueError::PathPrefix)
     }
 
     fn show(&self) -> String {
-        self.0.to_string()
+        self.to_string()
     }
 }
 
@@ -255,10 +199,10 @@ mod tests {
 
     #[test]
     fn a_path_prefix_begins_with_a_slash_and_holds_plain_segments() {
-        assert_eq!(PathPrefix::parse("/t/").unwrap().as_str(), "/t");
-        assert_eq!(PathPrefix::parse("/a/b-c").unwrap().as_str(), "/a/b-c");
+        assert_eq!(<PathPrefix as Value>::parse("/t").unwrap().show(), "/t");
+        assert_eq!(<PathPrefix as Value>::parse("/a/b-c").unwrap().show(), "/a/b-c");
         for text in ["/", "t", "//t", "/../t", "/t//", "/{t}", "/t?"] {
-            assert_eq!(PathPrefix::parse(text), Err(ValueError::PathPrefix), "{text}");
+            assert_eq!(<PathPrefix as Value>::parse(text), Err(ValueError::PathPrefix), "{text}");
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::{Fallback, SETTINGS, Target, Value};
+use super::{Fallback, SETTINGS, Value};
+use tenantry_db::Location;
 
 const INTRODUCTION: &str = "\
 # Settings
@@ -36,7 +37,7 @@ pub fn reference() -> String {
         let secret = if setting.secret { " Secret: never shown." } else { "" };
         section(&mut page, setting.name, setting.doc.trim(), &format!("{}.{secret}", setting.kind), &default);
     }
-    section(&mut page, "DB_<ALIAS>", DATABASES.trim(), &format!("{}.", Target::KIND), "no such alias");
+    section(&mut page, "DB_<ALIAS>", DATABASES.trim(), &format!("{}.", Location::KIND), "no such alias");
     page
 }
 

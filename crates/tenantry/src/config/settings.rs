@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use axum::http::HeaderName;
 use ipnet::IpNet;
-use tenantry_core::{Alias, HostName};
+use tenantry_core::{Alias, HostName, HostPattern};
+use tenantry_db::{Location, Synchronous};
+use tenantry_web::http::PathPrefix;
 use tracing::level_filters::LevelFilter;
 
 use super::database;
 use super::{
-    ByteSize, FilePath, HostPattern, ListenAddress, LogFormat, Origin, PathPrefix, Secret, Sources,
-    Synchronous, Target, TenantsApi, Value, ValueError,
+    ByteSize, FilePath, ListenAddress, LogFormat, Origin, Secret, Sources, TenantsApi, Value, ValueError,
 };
 
 /// What the table says about a setting.
@@ -96,7 +97,7 @@ macro_rules! settings {
         pub struct Settings {
             $($(#[doc = $doc])+ pub $field: $type,)+
             /// The databases and servers that `DB_<ALIAS>` names.
-            pub databases: BTreeMap<Alias, Target>,
+            pub databases: BTreeMap<Alias, Location>,
         }
 
         /// Every setting but `DB_<ALIAS>`, whose names the operator chooses.
@@ -218,7 +219,7 @@ impl Loading<'_> {
         })
     }
 
-    fn databases(&mut self) -> BTreeMap<Alias, Target> {
+    fn databases(&mut self) -> BTreeMap<Alias, Location> {
         let mut databases = BTreeMap::new();
         let mut variables: BTreeMap<Alias, &str> = BTreeMap::new();
         for name in self.sources.names() {

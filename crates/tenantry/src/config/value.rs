@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use axum::http::HeaderName;
-use tenantry_core::{HostError, HostName};
+use tenantry_core::{HostError, HostName, HostPatternError};
 use tracing::level_filters::LevelFilter;
 
 use super::Secret;
@@ -57,6 +57,14 @@ pub enum ValueError {
         item: String,
         /// What is wrong with it.
         source: HostError,
+    },
+    /// Neither a host name nor a pattern.
+    #[error("{item:?} is not a host name: {source}")]
+    HostPattern {
+        /// The one of the list that is wrong.
+        item: String,
+        /// What is wrong with it.
+        source: HostPatternError,
     },
     /// Not an address with a port.
     #[error("must be ADDRESS:PORT, such as 127.0.0.1:8000, or a port alone")]

@@ -67,7 +67,7 @@ pub struct Scope {
     /// The tenant with this slug
     #[arg(long, value_name = "SLUG", conflicts_with = "database")]
     pub tenant: Option<Slug>,
-    /// The tenant of this database, which DB_<ALIAS> names
+    /// The tenant of this database, which DB_ALIAS names
     #[arg(long, value_name = "ALIAS")]
     pub database: Option<Alias>,
 }
@@ -75,7 +75,7 @@ pub struct Scope {
 /// Arguments of `serve` and `demo`.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServeArgs {
-    /// Where to listen: 8000, 0:8000, 127.0.0.1:8000, [::1]:8000 (setting LISTEN)
+    /// Where to listen, such as 8000, 0:8000 or 127.0.0.1:8000 (setting LISTEN)
     #[arg(value_name = "ADDRESS:PORT")]
     pub address: Option<ListenAddress>,
 }

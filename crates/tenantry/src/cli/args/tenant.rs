@@ -59,9 +59,13 @@ pub enum TenantCommand {
         slug: Slug,
     },
     /// Remove a deleted tenant's data for good. Asks for the slug again
+    #[command(group = ArgGroup::new("whose").args(["slug", "expired"]).required(true))]
     Purge {
         /// The tenant
-        slug: Slug,
+        slug: Option<Slug>,
+        /// All that were deleted more than 14 days ago; asks nothing
+        #[arg(long)]
+        expired: bool,
     },
     /// Change the host names that lead to a tenant
     #[command(subcommand)]
@@ -93,10 +97,10 @@ pub struct CreateArgs {
     /// Make the tenants that this file lists; - is standard input
     #[arg(long, value_name = "FILE")]
     pub from: Option<PathBuf>,
-    /// Claim this whole database, which DB_<ALIAS> names
+    /// Claim this whole database, which DB_ALIAS names
     #[arg(long, value_name = "ALIAS", conflicts_with_all = ["from", "server", "isolation"])]
     pub database: Option<Alias>,
-    /// Make a database on this server, which DB_<ALIAS> names; a folder of the data folder when not given
+    /// Make a database on this server, which DB_ALIAS names; a folder of the data folder when not given
     #[arg(long, value_name = "ALIAS")]
     pub server: Option<Alias>,
     /// How its data is kept apart there: database, schema or row

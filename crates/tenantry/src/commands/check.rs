@@ -1,0 +1,131 @@
+//! `check` and `hosts`: whether all that is configured can be used, and what would be unsafe in production.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use serde::Serialize;
+use tenantry_core::HostPattern;
+use tenantry_db::Instance;
+use tenantry_db::lifecycle::Target;
+
+use super::Context;
+use crate::cli::Failure;
+use crate::cli::args::CheckArgs;
+use crate::config::{Effective, TenantsApi};
+
+/// What `check --json` prints.
+#[derive(Serialize)]
+struct Checked {
+    faults: Vec<String>,
+    warnings: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settings: Option<Vec<Shown>>,
+}
+
+/// A setting as it is in effect.
+#[derive(Serialize)]
+struct Shown {
+    name: String,
+    value: String,
+    origin: String,
+}
+
+impl Context {
+    pub(super) async fn check(&mut self, args: &CheckArgs) -> Result<(), Failure> {
+        let settings = args.config.then(|| self.loaded.effective.iter().map(Shown::of).collect::<Vec<_>>());
+        let (mut faults, mut warnings) = (Vec::new(), Vec::new());
+        match self.open() {
+            Ok(instance) => {
+                self.look_through(&instance, &mut faults, &mut warnings).await?;
+                instance.close().await;
+            }
+            Err(failure) => faults.push(failure.message().to_owned()),
+        }
+        if args.deploy {
+            warnings.extend(self.unsafe_in_production());
+        }
+        let failed = !faults.is_empty() || (args.deploy && !warnings.is_empty());
+        let checked = Checked { faults, warnings, settings };
+        self.out.data(args.json, &checked, |out| {
+            if let Some(settings) = &checked.settings {
+                let rows = settings
+                    .iter()
+                    .map(|shown| [shown.name.clone(), shown.value.clone(), shown.origin.clone()]);
+                out.table(["SETTING", "VALUE", "FROM"], rows);
+            }
+            checked.faults.iter().for_each(|fault| out.line(format_args!("fault: {fault}")));
+            checked.warnings.iter().for_each(|warning| out.line(format_args!("warning: {warning}")));
+            if checked.faults.is_empty() && checked.warnings.is_empty() {
+                out.line("nothing is amiss");
+            }
+        });
+        if failed { Err(Failure::new("the check found something")) } else { Ok(()) }
+    }
+
+    async fn look_through(
+        &self,
+        instance: &Instance,
+        faults: &mut Vec<String>,
+        warnings: &mut Vec<String>,
+    ) -> Result<(), Failure> {
+        for (slug, why) in instance.misplaced() {
+            faults.push(format!("{slug} can't be served: {why}"));
+        }
+        let behind = instance.behind(&Target::Fleet).await?.len();
+        if behind > 0 {
+            warnings.push(format!("{behind} tenants may be behind: `migrate` brings them up to date"));
+        }
+        for alias in instance.unclaimed() {
+            warnings.push(format!("DB_{} is no tenant's", alias.as_str().to_uppercase()));
+        }
+        Ok(())
+    }
+
+    /// What would be unsafe where strangers can reach the server.
+    fn unsafe_in_production(&self) -> Vec<String> {
+        let settings = self.settings();
+        let mut found = Vec::new();
+        if settings.debug {
+            found.push("DEBUG is on: pages name tenants and hosts to anyone".to_owned());
+        }
+        if settings.allowed_hosts.contains(&HostPattern::Any) {
+            found.push("ALLOWED_HOSTS allows every host".to_owned());
+        }
+        if settings.tenants_api == TenantsApi::Public {
+            found.push("TENANTS_API is public: anyone may read the list of all tenants".to_owned());
+        }
+        if settings.trusted_proxies.is_empty() {
+            let why =
+                "TRUSTED_PROXIES is empty: behind a proxy that speaks https, sign-in over it is refused";
+            found.push(why.to_owned());
+        }
+        if settings.tenant_header.is_some() && settings.trusted_proxies.is_empty() {
+            found.push("TENANT_HEADER is on without TRUSTED_PROXIES: any client names its tenant".to_owned());
+        }
+        found
+    }
+
+    /// Prints what a hosts file needs so that this machine reaches every tenant.
+    pub(super) fn hosts(&mut self) -> Result<(), Failure> {
+        let instance = self.open()?;
+        let listen = self.settings().listen.host().parse::<IpAddr>().ok();
+        let address = listen.filter(|ip| !ip.is_unspecified()).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        for record in instance.directory().records() {
+            // Browsers and most systems take these for this machine by themselves (RFC 6761, section 6.3).
+            let domains = record.domains.iter().filter(|domain| !domain.as_str().ends_with(".localhost"));
+            for domain in domains {
+                self.out.line(format_args!("{address} {domain}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Shown {
+    fn of(effective: &Effective) -> Self {
+        Self {
+            name: effective.name.clone(),
+            value: effective.value.clone(),
+            origin: effective.origin.to_string(),
+        }
+    }
+}

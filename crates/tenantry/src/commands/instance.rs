@@ -1,0 +1,158 @@
+//! Opens the instance that the configuration describes, and what commands ask of it before their own work.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tenantry_core::{Slug, Tenant, TenantRecord};
+use tenantry_db::{Instance, InstanceConfig, TenantDb};
+
+use super::Context;
+use crate::cli::Failure;
+use crate::cli::args::Scope;
+
+/// The longest that one operation on a tenant's data may run.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Descriptors that are neither a connection's nor a tenant's file's: logs, the directory, the runtime's own.
+const RESERVED: usize = 40;
+
+/// The descriptors that an open tenant takes: its file, the log, the log's index and the lock, with one more connection.
+const PER_TENANT: usize = 6;
+
+/// The most files that are open without being asked for: each takes some 140 kB of memory.
+const MOST_OPEN: usize = 2_000;
+
+/// How the process's descriptors are shared out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Descriptors {
+    /// For connections.
+    pub(super) connections: usize,
+    /// For tenants' files.
+    pub(super) files: usize,
+}
+
+impl Context {
+    /// Opens the instance. Nothing that was left half done is ended here: `serve` and `reconcile` do that.
+    pub(super) fn open(&self) -> Result<Instance, Failure> {
+        let settings = self.settings();
+        let config = InstanceConfig {
+            data: settings.data_dir.clone(),
+            directory: settings.directory_url.as_ref().map(|file| file.path().clone()),
+            databases: settings.databases.clone(),
+            descriptors: self.descriptors().files,
+            deadline: DEADLINE,
+            synchronous: settings.sqlite_synchronous,
+            actor: self.actor(),
+        };
+        Ok(Instance::open(config, self.app.registry())?)
+    }
+
+    /// Who is written into the audit: the person at this machine.
+    fn actor(&self) -> String {
+        match self.sources.variable("SUDO_USER").or_else(|| self.sources.variable("USER")) {
+            Some(user) => format!("cli:{user}"),
+            None => format!("cli:uid {}", rustix::process::getuid().as_raw()),
+        }
+    }
+
+    /// Raises the process's limit of descriptors as far as the system lets it, and shares it out.
+    pub(super) fn descriptors(&self) -> Descriptors {
+        let settings = self.settings();
+        share(
+            raised_limit(),
+            settings.max_connections.get(),
+            settings.open_tenants.map(std::num::NonZero::get),
+        )
+    }
+
+    /// The tenant that a command is about: the one that is named, or the only one there is, or the one that is asked
+    /// for.
+    pub(super) fn tenant_of(
+        &mut self,
+        instance: &Instance,
+        scope: &Scope,
+        noinput: bool,
+    ) -> Result<Arc<TenantRecord>, Failure> {
+        let directory = instance.directory();
+        if let Some(slug) = &scope.tenant {
+            return directory.record(slug).ok_or_else(|| no_tenant(slug));
+        }
+        if let Some(alias) = &scope.database {
+            return Ok(instance.claimant(alias)?);
+        }
+        let records = directory.records();
+        match records.as_slice() {
+            [] => {
+                Err(Failure::new("there is no tenant yet").hint("tenant create SLUG --domain HOST makes one"))
+            }
+            [only] => Ok(Arc::clone(only)),
+            _ => {
+                let accept = |answer: &str| {
+                    let slug: Slug = answer.parse().map_err(|error| format!("{error}"))?;
+                    directory.record(&slug).ok_or_else(|| format!("there is no tenant {slug}"))
+                };
+                Ok(self
+                    .prompt(noinput)
+                    .ask("Tenant", None, accept)
+                    .map_err(|error| Failure::from(error).hint("name the tenant with --tenant SLUG"))?)
+            }
+        }
+    }
+}
+
+/// The door to a tenant's data, for a command. The tenant must be active, for a command as for a request.
+pub(super) fn door(instance: &Instance, record: &Arc<TenantRecord>) -> Result<TenantDb, Failure> {
+    let tenant = Tenant::from_record(Arc::clone(record))
+        .map_err(|error| Failure::new(format!("{}: {error}", record.slug)))?;
+    Ok(instance.tenant_db(&tenant)?)
+}
+
+/// What is said where a slug leads to nothing.
+pub(super) fn no_tenant(slug: &Slug) -> Failure {
+    Failure::new(format!("there is no tenant {slug}")).hint("tenant list shows those there are")
+}
+
+fn raised_limit() -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    let current = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        // What there was must do.
+        Err(_) => limit.current,
+    };
+    current.map_or(usize::MAX, |current| usize::try_from(current).unwrap_or(usize::MAX))
+}
+
+/// Files come first, as far as is useful; a third of what there is stays for connections in any case.
+fn share(limit: usize, connections: usize, open_tenants: Option<usize>) -> Descriptors {
+    let available = limit.saturating_sub(RESERVED).max(2 * PER_TENANT);
+    let wanted = open_tenants.unwrap_or(MOST_OPEN).saturating_mul(PER_TENANT);
+    let connections = connections.min((available / 3).max(available.saturating_sub(wanted)));
+    Descriptors { connections, files: wanted.min(available - connections) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptors_are_never_promised_twice() {
+        for limit in [0, 64, 256, 1_024, 65_536, usize::MAX] {
+            for connections in [1, 1_024, 100_000] {
+                for open_tenants in [None, Some(1), Some(10_000_000)] {
+                    let shared = share(limit, connections, open_tenants);
+                    let available = limit.saturating_sub(RESERVED).max(2 * PER_TENANT);
+                    assert!(shared.connections + shared.files <= available, "{limit} {shared:?}");
+                    assert!(shared.connections >= 1 && shared.files >= PER_TENANT, "{limit} {shared:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_small_limit_leaves_room_for_both() {
+        let shared = share(256, 1_024, None);
+        assert_eq!(shared, Descriptors { connections: 72, files: 144 });
+    }
+}

@@ -1,0 +1,22 @@
+//! The log: to standard error, for people or one JSON object a line.
+
+use std::io;
+
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+
+use crate::config::{LogFormat, Settings};
+
+/// Sets the log up for the rest of the process.
+pub(super) fn start(settings: &Settings) -> Result<(), TryInitError> {
+    let filter = Targets::new().with_default(settings.log_level);
+    let registry = tracing_subscriber::registry().with(filter);
+    match settings.log_format {
+        LogFormat::Human => registry.with(fmt::layer().with_writer(io::stderr)).try_init(),
+        LogFormat::Json => {
+            registry.with(fmt::layer().json().flatten_event(true).with_writer(io::stderr)).try_init()
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! `migrate`, `showmigrations` and `reconcile`: tenants' data is brought up to the program, half-done changes to an end.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::thread;
+
+use serde::Serialize;
+use tenantry_core::{Alias, Slug, TenantRecord};
+use tenantry_db::Instance;
+use tenantry_db::lifecycle::Target;
+use tenantry_db::migrate::{Plan, Progress, State};
+
+use super::Context;
+use crate::cli::args::{MigrateArgs, Scope, ShowmigrationsArgs};
+use crate::cli::{Failure, FleetFailure, FleetProgress, Output};
+
+/// How many tenants are migrated at a time when nothing is said: each waits for the disk more than for a core.
+const JOBS: usize = 8;
+
+/// One migration of one tenant, as `showmigrations` and `migrate --plan` print it.
+#[derive(Serialize)]
+struct Line {
+    tenant: Slug,
+    migration: String,
+    state: &'static str,
+}
+
+/// What `migrate --json` prints.
+#[derive(Serialize)]
+struct Migrated {
+    done: usize,
+    failed: Vec<FleetFailure>,
+}
+
+impl Context {
+    pub(super) async fn migrate(&mut self, args: MigrateArgs) -> Result<(), Failure> {
+        let instance = self.open()?;
+        let tenants = instance.behind(&target(args.scope)).await?;
+        if args.plan {
+            return self.show_plans(&instance, &tenants, args.json, true).await;
+        }
+        if tenants.is_empty() {
+            self.tell_nothing_to_do(&instance, args.json);
+            return Ok(());
+        }
+        let total = u64::try_from(tenants.len()).unwrap_or(u64::MAX);
+        let progress = FleetProgress::process("migrate", total);
+        let jobs = args.jobs.unwrap_or_else(default_jobs);
+        let summary = instance
+            .migrate(tenants, jobs, |step| match step {
+                Progress::Started { .. } => {}
+                Progress::Done { tenant, .. } => progress.done(tenant, Ok(())),
+                Progress::Failed { tenant, reason } => progress.done(tenant, Err(reason.to_string())),
+            })
+            .await?;
+        let _ = progress.end();
+        let failed: Vec<_> = summary
+            .failed
+            .into_iter()
+            .map(|(slug, error)| FleetFailure { slug, error: error.to_string() })
+            .collect();
+        instance.close().await;
+        self.conclude(args.json, summary.done, failed)
+    }
+
+    fn conclude(&mut self, json: bool, done: usize, failed: Vec<FleetFailure>) -> Result<(), Failure> {
+        let migrated = Migrated { done, failed };
+        let count = migrated.failed.len();
+        self.out.data(json, &migrated, |out| {
+            out.line(format_args!("{done} {} up to date now", tenants_are(done)));
+            if count > 0 {
+                FleetFailure::print(&migrated.failed, out);
+            }
+        });
+        if count == 0 {
+            return Ok(());
+        }
+        Err(Failure::new(format!("{count} of {} tenants could not be migrated", count + done))
+            .hint("run it again once their faults are mended: only what is missing is done"))
+    }
+
+    fn tell_nothing_to_do(&mut self, instance: &Instance, json: bool) {
+        self.out.data(json, &Migrated { done: 0, failed: Vec::new() }, |out| {
+            out.line("every tenant is up to date");
+            tell_unclaimed(out, &instance.unclaimed());
+        });
+    }
+
+    pub(super) async fn showmigrations(&mut self, args: ShowmigrationsArgs) -> Result<(), Failure> {
+        let instance = self.open()?;
+        let tenants = match target(args.scope) {
+            Target::Fleet => instance.directory().records(),
+            one => instance.behind(&one).await?,
+        };
+        self.show_plans(&instance, &tenants, args.json, false).await
+    }
+
+    async fn show_plans(
+        &mut self,
+        instance: &Instance,
+        tenants: &[Arc<TenantRecord>],
+        json: bool,
+        only_pending: bool,
+    ) -> Result<(), Failure> {
+        let (mut lines, mut failed) = (Vec::new(), Vec::new());
+        for tenant in tenants {
+            match instance.plan(tenant).await {
+                Ok(plan) => lines.extend(lines_of(&tenant.slug, &plan, only_pending)),
+                Err(error) => {
+                    failed.push(FleetFailure { slug: tenant.slug.clone(), error: error.to_string() });
+                }
+            }
+        }
+        instance.close().await;
+        self.out.data(json, &lines, |out| {
+            if lines.is_empty() {
+                out.line("nothing to do");
+                return;
+            }
+            let rows = lines
+                .iter()
+                .map(|line| [line.tenant.to_string(), line.migration.clone(), line.state.to_owned()]);
+            out.table(["TENANT", "MIGRATION", "STATE"], rows);
+        });
+        if failed.is_empty() {
+            return Ok(());
+        }
+        if !json {
+            FleetFailure::print(&failed, &mut self.out);
+        }
+        Err(Failure::new(format!("{} tenants could not be read", failed.len())))
+    }
+
+    pub(super) async fn reconcile(&mut self, json: bool) -> Result<(), Failure> {
+        let instance = self.open()?;
+        let found = instance.reconcile().await?;
+        self.out.data(json, &found, |out| {
+            for slug in &found.undone {
+                out.line(format_args!("{slug} was half made, and is gone"));
+            }
+            for slug in &found.purged {
+                out.line(format_args!("{slug} was half purged, and is gone"));
+            }
+            if found.undone.is_empty() && found.purged.is_empty() && found.left.is_empty() {
+                out.line("nothing was left half done");
+            }
+        });
+        if found.left.is_empty() {
+            return Ok(());
+        }
+        let left: Vec<String> = found.left.iter().map(|(slug, why)| format!("{slug}: {why}")).collect();
+        Err(Failure::new(format!("could not be ended now: {}", left.join("; "))).hint("run it again"))
+    }
+}
+
+fn target(scope: Scope) -> Target {
+    match (scope.tenant, scope.database) {
+        (Some(slug), _) => Target::Tenant(slug),
+        (None, Some(alias)) => Target::Database(alias),
+        (None, None) => Target::Fleet,
+    }
+}
+
+fn default_jobs() -> NonZeroUsize {
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    NonZeroUsize::new(cores.max(JOBS)).unwrap_or(NonZeroUsize::MIN)
+}
+
+fn lines_of(tenant: &Slug, plan: &Plan, only_pending: bool) -> Vec<Line> {
+    let state = |state: State| match state {
+        State::Applied => "applied",
+        State::Adopted => "adopted",
+        State::ToApply => "to apply",
+        State::ToAdopt => "to adopt",
+    };
+    let line = |planned: &tenantry_db::migrate::Planned| Line {
+        tenant: tenant.clone(),
+        migration: planned.migration.to_string(),
+        state: state(planned.state),
+    };
+    let ahead = plan.ahead.iter().map(|migration| Line {
+        tenant: tenant.clone(),
+        migration: migration.to_string(),
+        state: "applied by a newer program",
+    });
+    if only_pending {
+        return plan.pending().map(line).collect();
+    }
+    plan.migrations.iter().map(line).chain(ahead).collect()
+}
+
+/// Databases that are configured and lead nowhere yet: whoever came from Django may wonder.
+pub(super) fn tell_unclaimed(out: &mut Output, unclaimed: &[Alias]) {
+    for alias in unclaimed {
+        let name = alias.as_str();
+        out.note(format_args!(
+            "DB_{} is no tenant's yet: tenant create {} --domain HOST --database {name}",
+            name.to_uppercase(),
+            name.replace('_', "-"),
+        ));
+    }
+}
+
+fn tenants_are(count: usize) -> &'static str {
+    if count == 1 { "tenant is" } else { "tenants are" }
+}

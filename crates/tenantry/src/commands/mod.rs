@@ -1,0 +1,121 @@
+//! What each command does.
+
+mod check;
+mod demo;
+mod instance;
+mod logging;
+mod migrate;
+mod operator;
+mod people;
+mod serve;
+mod site;
+mod tenant;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use crate::App;
+use crate::cli::args::{self, Command, Invocation};
+use crate::cli::{Failure, Output, Prompt};
+use crate::config::{Loaded, Settings, Sources};
+
+/// What every command works with.
+pub(crate) struct Context {
+    app: App,
+    sources: Sources,
+    loaded: Loaded,
+    out: Output,
+}
+
+impl App {
+    /// Understands the process's command line, does what it says, and tells how that went.
+    ///
+    /// To be called once, from `main`: it sets up the log and the threads of the process.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        run(self, std::env::args_os())
+    }
+}
+
+/// Understands a command line and does what it says.
+fn run(app: App, words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let invocation = match Invocation::parse(app.identity(), words) {
+        Ok(invocation) => invocation,
+        Err(error) => {
+            // Where neither standard output nor standard error is left, nobody can be told.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let mut out = Output::process();
+    if let Command::Completions { shell } = invocation.command {
+        let mut script = Vec::new();
+        args::completions(app.identity(), shell, &mut script);
+        out.bytes(&script);
+        return out.finish(Ok(()));
+    }
+    match Context::new(app, &invocation, out) {
+        Ok(context) => context.run(invocation.command),
+        Err(refused) => {
+            let (out, failure) = *refused;
+            out.finish(Err(failure))
+        }
+    }
+}
+
+impl Context {
+    fn new(app: App, invocation: &Invocation, mut out: Output) -> Result<Self, Box<(Output, Failure)>> {
+        let sources = match Sources::from_process() {
+            Ok(sources) => invocation.apply(sources),
+            Err(error) => return Err(Box::new((out, error.into()))),
+        };
+        for warning in sources.warnings() {
+            out.warn(warning);
+        }
+        match Settings::load(&sources) {
+            Ok(loaded) => Ok(Self { app, sources, loaded, out }),
+            Err(problems) => Err(Box::new((out, problems.into()))),
+        }
+    }
+
+    fn run(mut self, command: Command) -> ExitCode {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        let result = match runtime {
+            Ok(runtime) => {
+                let result = runtime.block_on(self.perform(command));
+                // A question that nobody answered may still hold a thread: it must not hold up the end.
+                runtime.shutdown_background();
+                result
+            }
+            Err(error) => Err(error.into()),
+        };
+        self.out.finish(result)
+    }
+
+    async fn perform(&mut self, command: Command) -> Result<(), Failure> {
+        match command {
+            Command::Serve(_) => self.serve().await,
+            Command::Demo(_) => self.demo().await,
+            Command::Tenant(command) => self.tenant(command).await,
+            Command::Migrate(args) => self.migrate(args).await,
+            Command::Showmigrations(args) => self.showmigrations(args).await,
+            Command::Createsuperuser(args) => self.createsuperuser(args).await,
+            Command::Changepassword(args) => self.changepassword(args).await,
+            Command::Operator(command) => self.operator(command).await,
+            Command::Check(args) => self.check(&args).await,
+            Command::Hosts => self.hosts(),
+            Command::Reconcile { json } => self.reconcile(json).await,
+            // Done before there was a configuration to read.
+            Command::Completions { .. } => Ok(()),
+        }
+    }
+
+    fn settings(&self) -> &Settings {
+        &self.loaded.settings
+    }
+
+    /// Who answers questions of this command.
+    fn prompt(&self, noinput: bool) -> Prompt {
+        Prompt::process(noinput)
+    }
+}

@@ -1,0 +1,38 @@
+//! `operator …`: people with rights over the instance.
+
+use tenantry_db::directory::Operator;
+use tenantry_web::auth::{Attributes, HashPolicy, Hasher, NewPassword};
+
+use super::Context;
+use super::people::password_of;
+use crate::cli::Failure;
+use crate::cli::args::OperatorCommand;
+
+impl Context {
+    pub(super) async fn operator(&mut self, command: OperatorCommand) -> Result<(), Failure> {
+        let instance = self.open()?;
+        match command {
+            OperatorCommand::Add { name } => {
+                if instance.directory().operator(&name).await?.is_some() {
+                    return Err(Failure::new(format!("there is an operator called {name:?} already")));
+                }
+                let attributes = Attributes { username: &name, ..Attributes::default() };
+                let password = self.prompt(false).new_password(|typed| {
+                    let checked = NewPassword::checked(password_of(typed), &attributes);
+                    checked.map(drop).map_err(|weak| weak.to_string())
+                })?;
+                let hash = Hasher::default().hash(&password_of(&password), HashPolicy::Own).await?;
+                let operator = Operator { name: name.clone(), password: hash.as_str().to_owned() };
+                instance.directory().add_operator(operator).await?;
+                self.out.line(format_args!("{name} is an operator now"));
+            }
+            OperatorCommand::List { json } => {
+                let names = instance.directory().operators().await?;
+                self.out.data(json, &names, |out| {
+                    out.table(["OPERATOR"], names.iter().map(|name| [name.clone()]));
+                });
+            }
+        }
+        Ok(())
+    }
+}

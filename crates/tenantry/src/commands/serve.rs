@@ -1,0 +1,92 @@
+//! `serve`: ends what was left half done, then serves all tenants until it is told to stop.
+
+use std::net::SocketAddr;
+
+use tenantry_db::Instance;
+use tenantry_web::http::{listen, serve};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::migrate::tell_unclaimed;
+use super::{Context, logging};
+use crate::cli::Failure;
+
+impl Context {
+    pub(super) async fn serve(&mut self) -> Result<(), Failure> {
+        logging::start(self.settings())?;
+        let listener = self.listener().await?;
+        let instance = self.open()?;
+        self.recover(&instance).await?;
+        self.greet(&instance, listener.local_addr()?);
+        self.serve_on(listener, instance).await
+    }
+
+    /// The first address of `LISTEN` that can be listened on, before anything else is touched.
+    pub(super) async fn listener(&self) -> Result<TcpListener, Failure> {
+        let wanted = &self.settings().listen;
+        let found = tokio::net::lookup_host((wanted.host(), wanted.port())).await;
+        let addresses: Vec<SocketAddr> =
+            found.map_err(|error| Failure::new(format!("can't listen on {wanted}: {error}")))?.collect();
+        let mut refused = Failure::new(format!("{wanted} is no address"));
+        for address in addresses {
+            match listen(address) {
+                Ok(listener) => return Ok(listener),
+                Err(error) => refused = error.into(),
+            }
+        }
+        Err(refused)
+    }
+
+    /// Ends what a process that is gone has left half done, and names what can't be served.
+    pub(super) async fn recover(&mut self, instance: &Instance) -> Result<(), Failure> {
+        let found = instance.reconcile().await?;
+        for (slug, why) in &found.left {
+            self.out.warn(format_args!("{slug} is half made or half purged: {why}"));
+        }
+        for (slug, why) in instance.misplaced() {
+            self.out.warn(format_args!("{slug} can't be served: {why}"));
+        }
+        Ok(())
+    }
+
+    fn greet(&mut self, instance: &Instance, address: SocketAddr) {
+        let tenants = instance.directory().records().len();
+        self.out.line(format_args!("serving {tenants} tenants on http://{address}/ (stop with Ctrl-C)"));
+        if tenants == 0 {
+            let name = self.app.identity().name;
+            self.out.note("there is no tenant yet; the first one is made with");
+            self.out.note(format_args!("  {name} tenant create acme --domain acme.localhost"));
+            self.out.note(format_args!("  {name} createsuperuser --tenant acme"));
+        }
+        tell_unclaimed(&mut self.out, &instance.unclaimed());
+    }
+
+    /// Serves until the process is told to stop, then lets requests end and closes every file.
+    pub(super) async fn serve_on(
+        &mut self,
+        listener: TcpListener,
+        instance: Instance,
+    ) -> Result<(), Failure> {
+        let site = self.site(&instance)?;
+        let limits = self.limits();
+        let stopped = serve(listener, site, limits, told_to_stop()?).await;
+        if !stopped.complete {
+            tracing::warn!("some requests did not end in time and were cut off");
+        }
+        instance.close().await;
+        Ok(())
+    }
+}
+
+/// Ready once the process gets SIGINT or SIGTERM.
+fn told_to_stop() -> Result<impl Future<Output = ()>, Failure> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        tracing::info!("told to stop: requests in flight may end");
+    })
+}

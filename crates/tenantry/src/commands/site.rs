@@ -1,0 +1,70 @@
+//! The whole site that an instance serves, made from the application and the settings.
+
+use axum::Router;
+use tenantry_db::Instance;
+use tenantry_web::admin::Admin;
+use tenantry_web::auth::{FormTokens, Hasher, SecretKey};
+use tenantry_web::http::{Edge, HostRules, Limits, Resolvers};
+use tenantry_web::rest::{TenantsAccess, TenantsApi as TenantsRoutes};
+
+use super::Context;
+use crate::cli::Failure;
+use crate::config::{TenantsApi, secret_key};
+
+impl Context {
+    /// Every route of the instance and of its tenants, under the layers that find the tenant.
+    pub(super) fn site(&self, instance: &Instance) -> Result<Router, Failure> {
+        let settings = self.settings();
+        let access = match settings.tenants_api {
+            TenantsApi::Operators => TenantsAccess::Operators,
+            TenantsApi::Public => TenantsAccess::Public,
+        };
+        let hasher = Hasher::default();
+        let tenants = TenantsRoutes::new(instance.directory().clone(), hasher.clone(), access);
+        let admin = Admin {
+            hasher,
+            forms: FormTokens::new(&self.secret_key()?),
+            upgrade: settings.password_upgrade,
+            plain_http: settings.debug || settings.listen.is_loopback(),
+        };
+        let edge = Edge {
+            limits: self.limits(),
+            hosts: HostRules {
+                allowed: settings.allowed_hosts.clone(),
+                base_domain: settings.base_domain.clone(),
+                proxies: settings.trusted_proxies.iter().copied().collect(),
+                debug: settings.debug,
+            },
+            resolvers: Resolvers {
+                base_domain: settings.base_domain.clone(),
+                path_prefix: settings.tenant_path_prefix.clone(),
+                header: settings.tenant_header.clone(),
+            },
+        };
+        let of_tenants = admin.routes().merge(self.app.tenant_routes());
+        Ok(edge.around(instance.clone(), tenants.routes(), of_tenants))
+    }
+
+    /// The configured key, or the one in the data folder, made when there is none.
+    fn secret_key(&self) -> Result<SecretKey, Failure> {
+        let settings = self.settings();
+        let secret = match &settings.secret_key {
+            Some(secret) => secret.clone(),
+            None => secret_key::load_or_create(&settings.data_dir)?,
+        };
+        SecretKey::try_from(secret.expose().to_owned())
+            .map_err(|error| Failure::new(format!("SECRET_KEY: {error}")))
+    }
+
+    /// What a client may take, as far as it is configured.
+    pub(super) fn limits(&self) -> Limits {
+        let settings = self.settings();
+        Limits {
+            connections: self.descriptors().connections,
+            body_bytes: settings.body_limit.bytes(),
+            answer: settings.request_timeout,
+            grace: settings.shutdown_grace,
+            ..Limits::default()
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! `tenant …`: tenants are made, shown, changed and removed.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Serialize;
+use tenantry_core::{Alias, HostName, Isolation, Slug, TenantRecord, Transition};
+use tenantry_db::Instance;
+use tenantry_db::directory::TenantDetails;
+use tenantry_db::lifecycle::{CreateError, Home, NewTenant, RETENTION_DAYS};
+
+use super::Context;
+use super::instance::no_tenant;
+use crate::cli::args::{CreateArgs, DomainCommand, ListArgs, TenantCommand};
+use crate::cli::{Failure, Output, read_tenants_file};
+
+/// What `tenant show` prints.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    record: &'a TenantRecord,
+    #[serde(flatten)]
+    details: TenantDetails,
+}
+
+/// What `tenant list --json` prints.
+#[derive(Serialize)]
+struct Page<'a> {
+    total: usize,
+    page: usize,
+    pages: usize,
+    tenants: &'a [Arc<TenantRecord>],
+}
+
+impl Context {
+    pub(super) async fn tenant(&mut self, command: TenantCommand) -> Result<(), Failure> {
+        let instance = self.open()?;
+        let done = self.tenant_command(&instance, command).await;
+        instance.close().await;
+        done
+    }
+
+    async fn tenant_command(&mut self, instance: &Instance, command: TenantCommand) -> Result<(), Failure> {
+        match command {
+            TenantCommand::Create(args) => self.create(instance, args).await,
+            TenantCommand::List(args) => {
+                self.list(instance, &args);
+                Ok(())
+            }
+            TenantCommand::Show { slug, json } => self.show(instance, &slug, json).await,
+            TenantCommand::Suspend { slug } => self.change(instance, &slug, Transition::Suspend).await,
+            TenantCommand::Activate { slug } => self.change(instance, &slug, Transition::Activate).await,
+            TenantCommand::Maintain { slug } => self.change(instance, &slug, Transition::Maintain).await,
+            TenantCommand::Rename { slug, new_slug, name } => {
+                let record = find(instance, &slug)?;
+                let to = new_slug.unwrap_or_else(|| slug.clone());
+                instance.directory().rename(record.id, to.clone(), name).await?;
+                self.out.line(format_args!("{slug} is {to} now"));
+                Ok(())
+            }
+            TenantCommand::Delete { slug } => self.delete(instance, &slug).await,
+            TenantCommand::Undelete { slug } => {
+                let status = instance.directory().undelete(find(instance, &slug)?.id).await?;
+                self.out.line(format_args!("{slug} is {status} again"));
+                Ok(())
+            }
+            TenantCommand::Purge { slug: Some(slug), .. } => self.purge(instance, &slug).await,
+            TenantCommand::Purge { slug: None, .. } => self.purge_expired(instance).await,
+            TenantCommand::Domain(command) => self.domain(instance, command).await,
+        }
+    }
+
+    async fn create(&mut self, instance: &Instance, args: CreateArgs) -> Result<(), Failure> {
+        let wanted = match (&args.from, args.slug.clone()) {
+            (Some(file), _) => from_file(file, args.server.as_ref(), args.isolation)?,
+            (None, Some(slug)) => {
+                let home = match args.database.clone() {
+                    Some(database) => Home::Database(database),
+                    None => server_home(args.server.as_ref(), args.isolation),
+                };
+                vec![NewTenant { slug, name: args.name.clone(), domains: args.domains.clone(), home }]
+            }
+            (None, None) => return Err(Failure::usage("a slug or --from FILE is needed")),
+        };
+        let made = instance.create_tenants(wanted, |_| {}).await.map_err(|error| explain(instance, error))?;
+        self.out.data(args.json, &made, |out| match made.as_slice() {
+            [one] => tell_made(out, one),
+            many => out.line(format_args!("made {} tenants", many.len())),
+        });
+        Ok(())
+    }
+
+    fn list(&mut self, instance: &Instance, args: &ListArgs) {
+        let mut found = instance.directory().records();
+        if let Some(text) = &args.search {
+            let text = text.to_lowercase();
+            found.retain(|record| matches(record, &text));
+        }
+        let (page, per_page) = (args.page.get(), args.per_page.get());
+        let (total, pages) = (found.len(), found.len().div_ceil(per_page).max(1));
+        let first = per_page.saturating_mul(page - 1).min(total);
+        let tenants = &found[first..total.min(first.saturating_add(per_page))];
+        self.out.data(args.json, &Page { total, page, pages, tenants }, |out| {
+            let rows = tenants.iter().map(|record| {
+                let place = record.placement.alias().to_string();
+                [
+                    record.slug.to_string(),
+                    record.name.clone(),
+                    record.status.to_string(),
+                    primary(record),
+                    place,
+                ]
+            });
+            out.table(["SLUG", "NAME", "STATUS", "DOMAIN", "PLACE"], rows);
+            out.line(format_args!("page {page} of {pages}, {total} tenants"));
+        });
+    }
+
+    async fn show(&mut self, instance: &Instance, slug: &Slug, json: bool) -> Result<(), Failure> {
+        let record = find(instance, slug)?;
+        let details = instance.directory().details(record.id).await?.ok_or_else(|| no_tenant(slug))?;
+        let current = details.version.as_deref() == Some(instance.history().version());
+        let domains: Vec<&str> = record.domains.iter().map(HostName::as_str).collect();
+        let mut rows = vec![
+            ["slug".to_owned(), record.slug.to_string()],
+            ["name".to_owned(), record.name.clone()],
+            ["id".to_owned(), record.id.to_string()],
+            ["status".to_owned(), record.status.to_string()],
+            ["domains".to_owned(), domains.join(", ")],
+            ["isolation".to_owned(), record.placement.isolation().to_string()],
+            ["place".to_owned(), record.placement.alias().to_string()],
+            [
+                "migrations".to_owned(),
+                if current { "up to date" } else { "behind, as far as is known" }.to_owned(),
+            ],
+            ["created".to_owned(), details.created.to_string()],
+        ];
+        rows.extend(details.deleted.map(|deleted| ["deleted".to_owned(), deleted.to_string()]));
+        self.out.data(json, &Shown { record: &record, details }, |out| out.table(["", ""], rows));
+        Ok(())
+    }
+
+    async fn change(
+        &mut self,
+        instance: &Instance,
+        slug: &Slug,
+        transition: Transition,
+    ) -> Result<(), Failure> {
+        let status = instance.directory().change_status(find(instance, slug)?.id, transition).await?;
+        self.out.line(format_args!("{slug} is {status} now"));
+        Ok(())
+    }
+
+    async fn delete(&mut self, instance: &Instance, slug: &Slug) -> Result<(), Failure> {
+        let record = find(instance, slug)?;
+        let consequence = format!(
+            "{slug} ({}) will not be served any more; for {RETENTION_DAYS} days `tenant undelete {slug}` brings it back.",
+            record.name
+        );
+        self.prompt(false).confirm(&consequence, slug)?;
+        instance.directory().change_status(record.id, Transition::Delete).await?;
+        self.out.line(format_args!("{slug} is deleted; `tenant undelete {slug}` brings it back"));
+        Ok(())
+    }
+
+    async fn purge(&mut self, instance: &Instance, slug: &Slug) -> Result<(), Failure> {
+        let record = find(instance, slug)?;
+        // Asked of the status first, so that nobody types a slug for nothing.
+        record.status.after(Transition::Purge).map_err(tenantry_db::lifecycle::PurgeError::Transition)?;
+        let consequence = format!("All data of {slug} ({}) will be gone for good.", record.name);
+        self.prompt(false).confirm(&consequence, slug)?;
+        instance.purge(record.id).await?;
+        self.out.line(format_args!("{slug} is gone"));
+        Ok(())
+    }
+
+    async fn purge_expired(&mut self, instance: &Instance) -> Result<(), Failure> {
+        let expired = instance.expired().await?;
+        for id in &expired {
+            instance.purge(*id).await?;
+        }
+        self.out.line(format_args!("{} tenants are gone", expired.len()));
+        Ok(())
+    }
+
+    async fn domain(&mut self, instance: &Instance, command: DomainCommand) -> Result<(), Failure> {
+        let directory = instance.directory();
+        let said = match command {
+            DomainCommand::Add { slug, domain } => {
+                directory.add_domain(find(instance, &slug)?.id, domain.clone()).await?;
+                format!("{domain} leads to {slug} now")
+            }
+            DomainCommand::Remove { slug, domain } => {
+                directory.remove_domain(find(instance, &slug)?.id, domain.clone()).await?;
+                format!("{domain} leads nowhere now")
+            }
+            DomainCommand::Primary { slug, domain } => {
+                directory.set_primary_domain(find(instance, &slug)?.id, domain.clone()).await?;
+                format!("{domain} is the primary domain of {slug} now")
+            }
+        };
+        self.out.line(said);
+        Ok(())
+    }
+}
+
+fn find(instance: &Instance, slug: &Slug) -> Result<Arc<TenantRecord>, Failure> {
+    instance.directory().record(slug).ok_or_else(|| no_tenant(slug))
+}
+
+fn server_home(server: Option<&Alias>, isolation: Option<Isolation>) -> Home {
+    Home::Server { alias: server.cloned(), isolation: isolation.unwrap_or(Isolation::Database) }
+}
+
+fn from_file(
+    file: &Path,
+    server: Option<&Alias>,
+    isolation: Option<Isolation>,
+) -> Result<Vec<NewTenant>, Failure> {
+    let input: Box<dyn Read> = if file == Path::new("-") {
+        Box::new(io::stdin())
+    } else {
+        Box::new(
+            File::open(file)
+                .map_err(|error| Failure::new(format!("can't read {}: {error}", file.display())))?,
+        )
+    };
+    let entries = read_tenants_file(input)?;
+    let new = entries.into_iter().map(|entry| NewTenant {
+        slug: entry.slug,
+        name: Some(entry.name),
+        domains: entry.domains,
+        home: server_home(server, isolation),
+    });
+    Ok(new.collect())
+}
+
+/// An error of a creation, with what may help.
+fn explain(instance: &Instance, error: CreateError) -> Failure {
+    let unknown = matches!(error, CreateError::Place(_));
+    let failure = Failure::from(error);
+    if !unknown {
+        return failure;
+    }
+    let known: Vec<String> =
+        instance.unclaimed().iter().map(|alias| format!("DB_{}", alias.as_str().to_uppercase())).collect();
+    match known.as_slice() {
+        [] => failure.hint("no database is configured that is not claimed yet"),
+        known => failure.hint(format!("databases that nobody claims yet: {}", known.join(", "))),
+    }
+}
+
+fn tell_made(out: &mut Output, record: &TenantRecord) {
+    out.line(format_args!("made {}", record.slug));
+    if record.domains.is_empty() {
+        out.note(format_args!("no domain leads to it yet: tenant domain add {} HOST", record.slug));
+    }
+    out.note(format_args!("its first user: createsuperuser --tenant {}", record.slug));
+}
+
+fn primary(record: &TenantRecord) -> String {
+    record.domains.first().map(ToString::to_string).unwrap_or_default()
+}
+
+fn matches(record: &TenantRecord, text: &str) -> bool {
+    record.slug.as_str().contains(text)
+        || record.name.to_lowercase().contains(text)
+        || record.domains.iter().any(|domain| domain.as_str().contains(text))
+}
