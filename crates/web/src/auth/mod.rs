@@ -6,8 +6,6 @@ mod password;
 pub mod people;
 mod random;
 pub mod session;
-#[cfg(test)]
-mod tests;
 mod token;
 mod validate;
 

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 use tenantry_db::TenantDb;
-use tenantry_db::model::{Auto, QueryError, Value};
+use tenantry_db::migrate::is_adopted;
+use tenantry_db::model::{Auto, QueryError};
 
 use super::{Email, User, Username};
 use crate::auth::{HashError, HashPolicy, Hasher, NewPassword, PasswordHash};
@@ -54,16 +55,10 @@ pub enum SetPasswordError {
 /// # Errors
 /// Raised when the tenant's data can't be used.
 pub async fn hash_policy(db: &TenantDb, upgrade: bool) -> Result<HashPolicy, QueryError> {
-    let adopted = db
-        .raw(
-            "SELECT 1 FROM tenantry_migration WHERE app = ? AND name = ? AND adopted = ?",
-            vec![Value::Text("django".to_owned()), Value::Text("0001_initial".to_owned()), Value::Bool(true)],
-        )
-        .await?;
-    Ok(match (adopted.is_empty(), upgrade) {
-        (true, _) => HashPolicy::Own,
-        (false, false) => HashPolicy::Adopted,
-        (false, true) => HashPolicy::Upgrading,
+    Ok(match (is_adopted(db).await?, upgrade) {
+        (false, _) => HashPolicy::Own,
+        (true, false) => HashPolicy::Adopted,
+        (true, true) => HashPolicy::Upgrading,
     })
 }
 

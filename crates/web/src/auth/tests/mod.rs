@@ -1,1 +1,0 @@
-//! Passwords, people and sessions on real files.

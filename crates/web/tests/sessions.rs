@@ -1,0 +1,198 @@
+//! Sessions: who is signed in by which token, for how long, and where not.
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+mod common;
+
+use jiff::{SignedDuration, Timestamp};
+use tempfile::TempDir;
+use tenantry_core::Tenant;
+use tenantry_db::TenantDb;
+use tenantry_web::auth::people::{NewSuperuser, User, create_superuser, set_password};
+use tenantry_web::auth::session::{self, BeginError, IDLE, LIFETIME, Session};
+use tenantry_web::auth::{HashPolicy, Hasher, NewPassword, Password, Token};
+
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+
+async fn doors() -> (TempDir, TenantDb, TenantDb) {
+    let folder = tempfile::tempdir().unwrap();
+    let instance = common::instance(&folder).await;
+    let door = |slug: &str| {
+        let record = instance.directory().record(&slug.parse().unwrap()).unwrap();
+        instance.tenant_db(&Tenant::from_record(record).unwrap()).unwrap()
+    };
+    let (acme, globex) = (door("acme"), door("globex"));
+    (folder, acme, globex)
+}
+
+fn password(text: &str) -> NewPassword {
+    NewPassword::unchecked(Password::from(text.to_owned()))
+}
+
+async fn user(db: &TenantDb, name: &str) -> User {
+    let new = NewSuperuser {
+        username: name.parse().unwrap(),
+        email: "".parse().unwrap(),
+        password: Some(password("Tenant-pass-1")),
+    };
+    create_superuser(db, &Hasher::default(), HashPolicy::Own, new).await.unwrap()
+}
+
+async fn is_signed_in(db: &TenantDb, token: &Token) -> bool {
+    session::load(db, token).await.unwrap().is_some()
+}
+
+async fn rows(db: &TenantDb) -> u64 {
+    db.query::<Session>().count().await.unwrap()
+}
+
+/// Moves a session into the past: signed in and last used so long ago.
+async fn age(db: &TenantDb, session: &Session, created: SignedDuration, used: SignedDuration) {
+    let now = Timestamp::now();
+    let aged = Session {
+        created: now - created,
+        expires: now - created + LIFETIME,
+        last_seen: now - used,
+        ..session.clone()
+    };
+    db.update(&aged).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_session_holds_its_user_and_no_token() {
+    let (_folder, acme, _) = doors().await;
+    let ada = user(&acme, "ada").await;
+    let (token, session) = session::begin(&acme, &ada).await.unwrap();
+    let signed_in = session::load(&acme, &token).await.unwrap().unwrap();
+    assert_eq!((&signed_in.user, &signed_in.session), (&ada, &session));
+    assert_eq!(session.key_hash, token.hash().to_string());
+    assert_eq!(session.expires.duration_since(session.created), LIFETIME);
+
+    let row = acme.raw("SELECT * FROM tenantry_session", vec![]).await.unwrap();
+    assert!(!format!("{row:?}").contains(&token.reveal()));
+    assert!(!format!("{row:?}").contains(ada.password.as_str()));
+}
+
+#[tokio::test]
+async fn no_other_token_and_no_other_tenant_know_the_session() {
+    let (_folder, acme, globex) = doors().await;
+    let (ada, namesake) = (user(&acme, "ada").await, user(&globex, "ada").await);
+    assert_eq!(ada.id, namesake.id);
+    let (token, session) = session::begin(&acme, &ada).await.unwrap();
+    assert!(!is_signed_in(&globex, &token).await);
+    assert!(!is_signed_in(&acme, &Token::generate().unwrap()).await);
+    assert!(session.key_hash.parse::<Token>().is_err(), "what is stored is no token");
+    assert!(is_signed_in(&acme, &token).await);
+}
+
+#[tokio::test]
+async fn a_session_ends_when_it_was_idle_or_is_old() {
+    let (_folder, acme, _) = doors().await;
+    let ada = user(&acme, "ada").await;
+    let table = [
+        (LIFETIME - MINUTE, MINUTE, true),
+        (LIFETIME + MINUTE, MINUTE, false),
+        (IDLE, IDLE - MINUTE, true),
+        (IDLE + MINUTE, IDLE + MINUTE, false),
+    ];
+    for (created, used, good) in table {
+        let (token, session) = session::begin(&acme, &ada).await.unwrap();
+        age(&acme, &session, created, used).await;
+        assert_eq!(is_signed_in(&acme, &token).await, good, "{created} {used}");
+        let kept = acme.find::<Session>(session.key_hash.as_str()).await.unwrap();
+        assert_eq!(kept.is_some(), good, "{created} {used}");
+    }
+}
+
+#[tokio::test]
+async fn use_is_noted_down_now_and_then_and_prolongs_nothing_beyond_the_limit() {
+    let (_folder, acme, _) = doors().await;
+    let ada = user(&acme, "ada").await;
+    let (token, session) = session::begin(&acme, &ada).await.unwrap();
+    for (used, noted) in [(MINUTE * 5, false), (MINUTE * 15, true)] {
+        age(&acme, &session, MINUTE * 60, used).await;
+        let before = acme.find::<Session>(session.key_hash.as_str()).await.unwrap().unwrap();
+        assert!(is_signed_in(&acme, &token).await);
+        let after = acme.find::<Session>(session.key_hash.as_str()).await.unwrap().unwrap();
+        assert_eq!(after.last_seen > before.last_seen, noted, "{used}");
+        assert_eq!(Session { last_seen: before.last_seen, ..after }, before);
+    }
+}
+
+#[tokio::test]
+async fn a_new_password_ends_every_session_but_the_one_that_is_rotated() {
+    let (_folder, acme, _) = doors().await;
+    let (mut ada, bob) = (user(&acme, "ada").await, user(&acme, "bob").await);
+    let (own, _) = session::begin(&acme, &ada).await.unwrap();
+    let (other, _) = session::begin(&acme, &ada).await.unwrap();
+    let (bobs, _) = session::begin(&acme, &bob).await.unwrap();
+    let mut signed_in = session::load(&acme, &own).await.unwrap().unwrap();
+
+    let fresh = password("Tenant-pass-2");
+    set_password(&acme, &Hasher::default(), HashPolicy::Own, &mut ada, &fresh).await.unwrap();
+    signed_in.user = ada;
+    let rotated = session::rotate(&acme, &signed_in).await.unwrap();
+
+    assert!(is_signed_in(&acme, &rotated).await);
+    assert!(!is_signed_in(&acme, &own).await, "the old token is over");
+    assert!(!is_signed_in(&acme, &other).await, "and so is the other session");
+    assert!(is_signed_in(&acme, &bobs).await);
+    let kept = session::load(&acme, &rotated).await.unwrap().unwrap().session;
+    assert_eq!(kept.expires, signed_in.session.expires, "it ends no later");
+    assert!(session::rotate(&acme, &signed_in).await.is_err(), "what has ended is not rotated");
+}
+
+#[tokio::test]
+async fn a_user_who_is_inactive_or_gone_is_not_signed_in_even_once_active_again() {
+    let (_folder, acme, _) = doors().await;
+    let ada = user(&acme, "ada").await;
+    let (token, _) = session::begin(&acme, &ada).await.unwrap();
+    acme.update(&User { is_active: false, ..ada.clone() }).await.unwrap();
+    assert!(!is_signed_in(&acme, &token).await);
+    acme.update(&ada).await.unwrap();
+    assert!(!is_signed_in(&acme, &token).await);
+
+    let (token, _) = session::begin(&acme, &ada).await.unwrap();
+    acme.delete::<User>(ada.id.get().unwrap()).await.unwrap();
+    assert_eq!(rows(&acme).await, 0, "sessions go with their user");
+    assert!(!is_signed_in(&acme, &token).await);
+}
+
+#[tokio::test]
+async fn signing_out_ends_one_session_and_may_be_done_twice() {
+    let (_folder, acme, _) = doors().await;
+    let ada = user(&acme, "ada").await;
+    let (token, _) = session::begin(&acme, &ada).await.unwrap();
+    let (other, _) = session::begin(&acme, &ada).await.unwrap();
+    session::end(&acme, &token).await.unwrap();
+    session::end(&acme, &token).await.unwrap();
+    assert!(!is_signed_in(&acme, &token).await);
+    assert!(is_signed_in(&acme, &other).await);
+}
+
+#[tokio::test]
+async fn what_is_over_is_removed_and_nothing_else() {
+    let (_folder, acme, _) = doors().await;
+    let ada = user(&acme, "ada").await;
+    let ages = [
+        (MINUTE, MINUTE),
+        (LIFETIME - MINUTE, IDLE - MINUTE),
+        (LIFETIME + MINUTE, MINUTE),
+        (IDLE + MINUTE, IDLE + MINUTE),
+    ];
+    for (created, used) in ages {
+        let (_, session) = session::begin(&acme, &ada).await.unwrap();
+        age(&acme, &session, created, used).await;
+    }
+    assert_eq!(session::remove_expired(&acme).await.unwrap(), 2);
+    assert_eq!(rows(&acme).await, 2);
+    assert_eq!(session::remove_expired(&acme).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_user_that_is_not_stored_gets_no_session() {
+    let (_folder, acme, _) = doors().await;
+    let ada = user(&acme, "ada").await;
+    let unsaved = User { id: tenantry_db::model::Auto::unset(), ..ada };
+    assert!(matches!(session::begin(&acme, &unsaved).await, Err(BeginError::Unsaved)));
+    assert_eq!(rows(&acme).await, 0);
+}
