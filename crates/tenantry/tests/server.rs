@@ -1,5 +1,7 @@
 //! The ready server as its users meet it: commands and requests, on a data folder of its own.
 
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
+
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
