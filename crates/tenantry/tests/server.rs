@@ -212,3 +212,41 @@ fn what_can_t_be_done_is_said_and_changes_nothing() {
     }
     assert_eq!(ok(folder.path(), "tenant list --json"), before);
 }
+
+#[test]
+fn a_port_in_use_and_a_bad_env_file_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let complaint = refused(folder.path(), &format!("serve {address}"));
+    assert!(complaint.contains(&format!("{address} is in use by another program")), "{complaint}");
+    assert!(!folder.path().join("data").exists(), "nothing is made before the server can listen");
+
+    std::fs::create_dir(folder.path().join(".env")).unwrap();
+    let complaint = refused(folder.path(), "tenant list");
+    assert!(complaint.contains(".env"), "{complaint}");
+}
+
+#[test]
+fn a_deleted_tenant_comes_back_and_a_purged_one_leaves_nothing() {
+    let folder = two_tenants();
+    let folder = folder.path();
+    let files = || std::fs::read_dir(folder.join("data/tenants")).unwrap().count();
+    let typed = |words: &str, answer: &str| {
+        let mut process =
+            command(folder).args(words.split_whitespace()).stdin(Stdio::piped()).spawn().unwrap();
+        std::io::Write::write_all(&mut process.stdin.take().unwrap(), answer.as_bytes()).unwrap();
+        process.wait().unwrap().success()
+    };
+    assert!(!typed("tenant delete acme", "globex\n"), "another slug confirms nothing");
+    assert!(ok(folder, "tenant show acme").contains("active"));
+    assert!(typed("tenant delete acme", "acme\n"));
+    assert!(refused(folder, "createsuperuser --tenant acme --noinput --username eve").contains("deleted"));
+    assert!(ok(folder, "tenant undelete acme").contains("active"));
+    assert!(typed("tenant delete acme", "acme\n"));
+    let before = files();
+    assert!(typed("tenant purge acme", "acme\n"));
+    assert_eq!(before - files(), 2, "its file and its lock file");
+    assert_eq!(std::fs::read_dir(folder.join("data/journal")).unwrap().count(), 0);
+    ok(folder, "tenant create acme --domain acme.checkhost.local");
+}

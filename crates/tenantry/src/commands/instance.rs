@@ -14,6 +14,9 @@ use crate::cli::args::Scope;
 /// The longest that one operation on a tenant's data may run.
 const DEADLINE: Duration = Duration::from_secs(30);
 
+/// The longest that one statement of a migration may run: it may build an index over all that a tenant has.
+const MIGRATION_DEADLINE: Duration = Duration::from_secs(6 * 60 * 60);
+
 /// Descriptors that are neither a connection's nor a tenant's file's: logs, the directory, the runtime's own.
 const RESERVED: usize = 40;
 
@@ -35,13 +38,22 @@ pub(super) struct Descriptors {
 impl Context {
     /// Opens the instance. Nothing that was left half done is ended here: `serve` and `reconcile` do that.
     pub(super) fn open(&self) -> Result<Instance, Failure> {
+        self.open_within(DEADLINE)
+    }
+
+    /// Opens the instance to migrate what is in it.
+    pub(super) fn open_to_migrate(&self) -> Result<Instance, Failure> {
+        self.open_within(MIGRATION_DEADLINE)
+    }
+
+    fn open_within(&self, deadline: Duration) -> Result<Instance, Failure> {
         let settings = self.settings();
         let config = InstanceConfig {
             data: settings.data_dir.clone(),
             directory: settings.directory_url.as_ref().map(|file| file.path().clone()),
             databases: settings.databases.clone(),
             descriptors: self.descriptors().files,
-            deadline: DEADLINE,
+            deadline,
             synchronous: settings.sqlite_synchronous,
             actor: self.actor(),
         };

@@ -34,7 +34,7 @@ struct Migrated {
 
 impl Context {
     pub(super) async fn migrate(&mut self, args: MigrateArgs) -> Result<(), Failure> {
-        let instance = self.open()?;
+        let instance = self.open_to_migrate()?;
         let tenants = instance.behind(&target(args.scope)).await?;
         if args.plan {
             return self.show_plans(&instance, &tenants, args.json, true).await;
