@@ -136,7 +136,8 @@ fn host_of(parts: &request::Parts, proxied: bool) -> Result<(HostName, String), 
     let target = parts.uri.authority().map(|authority| authority.as_str().as_bytes());
     let headers = parts.headers.get_all(HOST).iter().map(HeaderValue::as_bytes);
     let host = HostName::of_request(target, headers)?;
-    match only(&parts.headers, FORWARDED_HOST)?.filter(|_| proxied) {
+    let forwarded = if proxied { only(&parts.headers, FORWARDED_HOST)? } else { None };
+    match forwarded {
         Some(forwarded) => Ok((HostName::from_authority(forwarded.as_bytes())?, forwarded.to_owned())),
         None => {
             let header = parts.headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -146,7 +147,8 @@ fn host_of(parts: &request::Parts, proxied: bool) -> Result<(HostName, String), 
 }
 
 fn scheme_of(headers: &HeaderMap, proxied: bool) -> Result<Scheme, BadHost> {
-    match only(headers, FORWARDED_PROTO)?.filter(|_| proxied) {
+    let forwarded = if proxied { only(headers, FORWARDED_PROTO)? } else { None };
+    match forwarded {
         None => Ok(Scheme::Http),
         Some(text) => Scheme::parse(text).ok_or(BadHost::Forwarded(FORWARDED_PROTO)),
     }
@@ -296,6 +298,11 @@ mod tests {
         }
         let twice = [("host", "acme.example"), ("x-forwarded-proto", "https"), ("x-forwarded-proto", "http")];
         assert_eq!(origin(&layer, "10.0.0.1", &twice), None, "two schemes");
+        let hosts = [("host", "acme.example:8000"), ("x-forwarded-host", "a"), ("x-forwarded-host", "b")];
+        for ignored in [&hosts[..], &[("host", "acme.example:8000"), twice[1], twice[2]]] {
+            let seen = origin(&layer, "192.0.2.1", ignored);
+            assert_eq!(seen.as_deref(), Some("http://acme.example:8000"), "{ignored:?}");
+        }
     }
 
     #[test]
