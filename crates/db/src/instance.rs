@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use tenantry_core::{Alias, Slug, Tenant, TenantId, TenantRecord};
+use tenantry_core::{Alias, Placement, Slug, Status, Tenant, TenantId, TenantRecord};
 use tokio::sync::Mutex;
 
 use crate::TenantDb;
@@ -73,7 +73,14 @@ pub(crate) struct Inner {
 }
 
 /// The files of the tenants that were asked for since they became active.
-type Files = RwLock<HashMap<TenantId, Arc<DataFile>>>;
+type Files = RwLock<HashMap<TenantId, Served>>;
+
+/// An active tenant's file, and the placement that it was made from.
+#[derive(Clone)]
+struct Served {
+    placement: Placement,
+    file: Arc<DataFile>,
+}
 
 impl Instance {
     /// Opens the instance in a data folder, making what is missing of it.
@@ -119,8 +126,9 @@ impl Instance {
     pub fn tenant_db(&self, tenant: &Tenant) -> Result<TenantDb, UnknownPlace> {
         let known = self.0.files.read().unwrap_or_else(PoisonError::into_inner).get(&tenant.id()).cloned();
         let file = match known {
-            Some(file) => file,
-            None => self.first_file(tenant)?,
+            // An id alone is no proof: a tenant of another instance may have the same.
+            Some(served) if served.placement == *tenant.placement() => served.file,
+            _ => self.first_file(tenant)?,
         };
         Ok(TenantDb::new(tenant.clone(), file, self.0.pool.clone()))
     }
@@ -130,9 +138,11 @@ impl Instance {
         let mut files = self.0.files.write().unwrap_or_else(PoisonError::into_inner);
         // Under the lock that a change of status needs too: a tenant that has just stopped being active gets a door
         // that is closed, and none that would be forgotten open.
-        let record = self.0.directory.record_by_id(tenant.id());
-        if record.is_some_and(|record| Tenant::from_record(record).is_ok_and(|active| active == *tenant)) {
-            Ok(Arc::clone(files.entry(tenant.id()).or_insert(file)))
+        let placement = tenant.placement();
+        let active = self.0.directory.record_by_id(tenant.id()).and_then(active);
+        if active.is_some_and(|active| active.placement() == placement) {
+            let served = files.entry(tenant.id()).or_insert(Served { placement: placement.clone(), file });
+            Ok(Arc::clone(&served.file))
         } else {
             file.close();
             Ok(file)
@@ -181,19 +191,27 @@ impl Instance {
 /// Closes the files of tenants that are not active any more, or whose data is elsewhere now.
 fn close_changed(changes: &[Changed], pool: &Pool, files: &Files) {
     for change in changes {
-        let active = |record: &Arc<TenantRecord>| Tenant::from_record(Arc::clone(record)).ok();
-        let (before, after) =
-            (change.before.as_ref().and_then(active), change.after.as_ref().and_then(active));
-        let Some(before) = before else { continue };
-        if after.is_some_and(|after| after.placement() == before.placement()) {
-            continue;
+        let Some(before) = &change.before else { continue };
+        let served = active(Arc::clone(before));
+        let serving = change.after.clone().and_then(active);
+        let stopped = served
+            .is_some_and(|served| serving.is_none_or(|serving| serving.placement() != served.placement()));
+        if stopped {
+            let served = files.write().unwrap_or_else(PoisonError::into_inner).remove(&before.id);
+            if let Some(served) = served {
+                served.file.close();
+            }
         }
-        let file = files.write().unwrap_or_else(PoisonError::into_inner).remove(&before.id());
-        if let Some(file) = file {
-            file.close();
+        // A migration opens files of tenants in any status, and a purge waits until every process has let go.
+        let going = |after: &Arc<TenantRecord>| matches!(after.status, Status::Deleted | Status::Deleting);
+        if stopped || change.after.as_ref().is_none_or(going) {
+            pool.begin_close(before.id);
         }
-        pool.begin_close(before.id());
     }
+}
+
+fn active(record: Arc<TenantRecord>) -> Option<Tenant> {
+    Tenant::from_record(record).ok()
 }
 
 impl fmt::Debug for Instance {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use tenantry_core::{Alias, Isolation, OpaqueName, Placement, TenantId};
@@ -75,7 +75,10 @@ pub(crate) struct Places {
 }
 
 /// The folders inside the data folder.
-const FOLDERS: [&str; 4] = ["tenants", "template", "claimed", "journal"];
+const FOLDERS: [&str; 4] = [TENANTS, "template", "claimed", "journal"];
+
+/// The one of them that is a server.
+const TENANTS: &str = "tenants";
 
 impl Places {
     /// Checks what is configured and makes the folders that are missing.
@@ -93,7 +96,7 @@ impl Places {
             None => data.join("directory.db"),
         };
         let mut locations = BTreeMap::new();
-        locations.insert(Alias::local(), Location::Folder(data.join("tenants")));
+        locations.insert(Alias::local(), Location::Folder(data.join(TENANTS)));
         for (alias, location) in configured {
             let location = match location {
                 Location::File(path) => Location::File(absolute(&path)?),
@@ -107,23 +110,30 @@ impl Places {
     }
 
     fn refuse_shared(&self) -> Result<(), PlaceError> {
-        let mut seen: BTreeMap<&Path, &Alias> = BTreeMap::new();
+        let mut seen: BTreeMap<Identity, &Alias> = BTreeMap::new();
         for (alias, location) in &self.locations {
             let path = location.path();
-            if let Some(first) = seen.insert(path, alias) {
+            if let Some(first) = seen.insert(Identity::of(path), alias) {
                 return Err(PlaceError::Same {
                     first: first.clone(),
                     second: alias.clone(),
                     path: path.to_owned(),
                 });
             }
-            let folder = path.parent().unwrap_or(path);
-            let of_the_instance = folder.starts_with(&self.data)
-                && (FOLDERS.iter().any(|name| folder.starts_with(self.data.join(name)))
-                    || path == self.directory);
+            let folder = match location {
+                Location::File(path) => path.parent().unwrap_or(path),
+                Location::Folder(path) => path,
+            };
+            // Reconcile removes from these what no change that is under way needs: also a server's files.
+            let of_the_instance = FOLDERS.iter().any(|name| folder.starts_with(self.data.join(name)));
             let of_a_server = self.servers().any(|(_, server)| server == folder);
-            let is_file = matches!(location, Location::File(_));
-            if is_file && (of_the_instance || of_a_server || path == self.directory) {
+            let inside = match location {
+                Location::File(path) => {
+                    of_the_instance || of_a_server || Identity::of(path) == Identity::of(&self.directory)
+                }
+                Location::Folder(path) => of_the_instance && *path != self.data.join(TENANTS),
+            };
+            if inside {
                 return Err(PlaceError::Inside { alias: alias.clone(), folder: folder.to_owned() });
             }
         }
@@ -198,6 +208,22 @@ impl Places {
     pub(crate) fn data_file(&self, id: TenantId, placement: &Placement) -> Result<DataFile, UnknownPlace> {
         let (path, lock) = self.files(placement)?;
         Ok(DataFile::new(id, path, lock))
+    }
+}
+
+/// What a path leads to: a file that is there has as many names as it has hard links.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Identity {
+    There { device: u64, inode: u64 },
+    NotThere(PathBuf),
+}
+
+impl Identity {
+    fn of(path: &Path) -> Self {
+        match fs::metadata(path) {
+            Ok(there) => Self::There { device: there.dev(), inode: there.ino() },
+            Err(_) => Self::NotThere(path.to_owned()),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::DirectoryError;
+use crate::sqlite::create_private;
 
 /// Marks a SQLite file as a directory: "tnty" in ASCII, in the header's field for this purpose
 /// (<https://sqlite.org/fileformat2.html#application_id>).
@@ -35,8 +36,9 @@ pub(super) fn open(path: &Path) -> Result<Connection, DirectoryError> {
 
 #[allow(clippy::disallowed_methods, reason = "the one place that opens the directory")]
 fn connect(path: &Path) -> Result<Connection, DirectoryError> {
-    let flags =
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    // It holds operators' password hashes. Where this fails, so does what follows, and says why.
+    let _ = create_private(path);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     Ok(Connection::open_with_flags(path, flags)?)
 }
 

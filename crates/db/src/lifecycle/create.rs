@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,11 +11,12 @@ use tenantry_core::{Alias, HostName, Isolation, Placement, Slug, TenantId, Tenan
 use super::files::{self, FileError};
 use super::owner::{OwnerError, OwnerLock, random_name};
 use super::template::TemplateError;
+use super::to_the_end;
 use crate::Instance;
 use crate::directory::{DirectoryError, NewRow, RowConflict};
 use crate::migrate::{ApplyError, apply};
 use crate::places::UnknownPlace;
-use crate::sqlite::{DataFile, FileLock};
+use crate::sqlite::{DataFile, FileLock, is_sqlite};
 
 /// A tenant to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +75,9 @@ pub enum CreateError {
     /// The file of a database that is to be claimed is there, and is no SQLite database.
     #[error("{} is not a SQLite database", .0.display())]
     NotADatabase(PathBuf),
+    /// The file of a database that is to be claimed is not there, but something that belonged to one is.
+    #[error("{} is left of a database that is gone; move it away first", .0.display())]
+    Remains(PathBuf),
     /// The database that is to be claimed can't be taken over.
     #[error("{}: {error}", .path.display())]
     Adopt {
@@ -111,6 +116,15 @@ impl Instance {
     pub async fn create_tenants(
         &self,
         wanted: Vec<NewTenant>,
+        made: impl Fn(usize) + Send + 'static,
+    ) -> Result<Vec<Arc<TenantRecord>>, CreateError> {
+        let instance = self.clone();
+        to_the_end(async move { instance.create_all(wanted, made).await }).await
+    }
+
+    async fn create_all(
+        &self,
+        wanted: Vec<NewTenant>,
         made: impl Fn(usize) + Send,
     ) -> Result<Vec<Arc<TenantRecord>>, CreateError> {
         let rows = wanted.into_iter().map(|new| self.row(new)).collect::<Result<Vec<_>, _>>()?;
@@ -121,7 +135,7 @@ impl Instance {
         let ids = self.0.directory.begin_create(rows.clone(), owner.name()).await?;
         let work: Vec<_> = ids.iter().copied().zip(rows).collect();
         if let Err(error) = self.make(&work, template.as_deref(), made).await {
-            self.undo(&work).await;
+            self.undo(&work, &error).await;
             return Err(error);
         }
         let records = ids.into_iter().filter_map(|id| self.0.directory.record_by_id(id));
@@ -155,7 +169,15 @@ impl Instance {
             Home::Database(database) => Placement::Claimed { database },
         };
         let (path, _) = self.0.places.files(&placement)?;
-        let existed = is_database(&path)?;
+        let existed = match &placement {
+            Placement::Made { .. } => false,
+            Placement::Claimed { database } => {
+                if self.0.directory.records().iter().any(|record| record.placement == placement) {
+                    return Err(CreateError::DatabaseTaken(database.clone()));
+                }
+                is_database(&path)?
+            }
+        };
         let name = new.name.unwrap_or_else(|| new.slug.to_string());
         Ok(NewRow { slug: new.slug, name, domains: new.domains, placement, existed })
     }
@@ -213,9 +235,18 @@ impl Instance {
     }
 
     /// Takes back what was begun. What can't be taken back now, reconcile does.
-    async fn undo(&self, work: &[(TenantId, NewRow)]) {
+    async fn undo(&self, work: &[(TenantId, NewRow)], failed: &CreateError) {
+        // A file that someone else has put there since it was looked for is not ours to remove.
+        let foreign = match failed {
+            CreateError::File(failed) if failed.error.kind() == ErrorKind::AlreadyExists => {
+                Some(&failed.path)
+            }
+            _ => None,
+        };
         for (id, row) in work {
-            let undone = self.undo_create(*id, &row.placement, row.existed).await;
+            let path = self.0.places.files(&row.placement).ok().map(|(path, _)| path);
+            let existed = row.existed || (path.is_some() && path.as_ref() == foreign);
+            let undone = self.undo_create(*id, &row.placement, existed).await;
             if let Err(error) = undone {
                 tracing::error!(%error, slug = %row.slug, "a tenant is half made; reconcile removes it");
             }
@@ -231,6 +262,7 @@ impl Instance {
     ) -> Result<(), UndoError> {
         let (path, lock) = self.0.places.files(placement)?;
         self.0.pool.close(id).await;
+        let _held = files::let_go(&lock).await.map_err(|error| files::lock_failed(&lock, error))?;
         if existed {
             files::remove(&lock)?;
         } else {
@@ -282,20 +314,23 @@ fn copy_some(template: &Path, targets: &[(PathBuf, PathBuf)]) -> Result<(), File
 }
 
 /// Whether there is a file, and it is a SQLite database (an empty file is one).
+///
+/// Only SQLite opens it: another tenant of this process might have it open, and closing any descriptor of a file ends
+/// all locks that the process has on it (<https://sqlite.org/howtocorrupt.html>, 2.2).
 fn is_database(path: &Path) -> Result<bool, CreateError> {
-    use std::io::Read;
-    let mut file = match fs::File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+    let not_one = || CreateError::NotADatabase(path.to_owned());
+    match fs::metadata(path) {
+        Ok(there) if there.is_file() => {}
+        Ok(_) => return Err(not_one()),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return files::remains(path).map_or(Ok(false), |left| Err(CreateError::Remains(left)));
+        }
         Err(error) => return Err(FileError::new(path, "read")(error).into()),
-    };
-    let mut header = Vec::new();
-    file.by_ref().take(16).read_to_end(&mut header).map_err(FileError::new(path, "read"))?;
-    // https://sqlite.org/fileformat2.html#magic_header_string
-    if header.is_empty() || header == b"SQLite format 3\0" {
-        Ok(true)
-    } else {
-        Err(CreateError::NotADatabase(path.to_owned()))
+    }
+    match is_sqlite(path) {
+        Ok(true) => Ok(true),
+        Ok(false) => Err(not_one()),
+        Err(error) => Err(FileError::new(path, "read")(io::Error::other(error)).into()),
     }
 }
 

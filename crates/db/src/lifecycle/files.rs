@@ -3,8 +3,9 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use crate::sqlite::{LockError, remove_database};
+use crate::sqlite::{FileLock, LockError, remove_database};
 
 /// Raised when a file can't be made or removed.
 #[derive(Debug, thiserror::Error)]
@@ -32,8 +33,30 @@ impl FileError {
     }
 }
 
-/// Puts a copy of the template where a tenant's file is to be. Whoever finds the file finds all of it.
+/// How long a lock is waited for: other processes hear of a change of a tenant's status within a second.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often it is looked at.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// The exclusive lock on a tenant's data, once nobody has it open; `None` where its lock file is gone already.
+#[expect(clippy::disallowed_methods, reason = "no event tells that another process let go of a lock")]
+pub(super) async fn let_go(lock: &Path) -> Result<Option<FileLock>, LockError> {
+    let begun = Instant::now();
+    loop {
+        match FileLock::exclusive(lock) {
+            Ok(held) => return Ok(Some(held)),
+            Err(LockError::Missing) => return Ok(None),
+            Err(LockError::Held) if begun.elapsed() < PATIENCE => tokio::time::sleep(LOOK).await,
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Puts a copy of the template where a tenant's file is to be. Whoever finds the file finds it empty or whole, and a
+/// file that is there already stays.
 pub(super) fn copy_template(template: &Path, path: &Path) -> Result<(), FileError> {
+    File::create_new(path).map_err(FileError::new(path, "made"))?;
     let partial = partial(path);
     fs::copy(template, &partial).map_err(FileError::new(&partial, "written"))?;
     File::open(&partial).and_then(|copied| copied.sync_all()).map_err(FileError::new(&partial, "written"))?;
@@ -70,9 +93,24 @@ pub(super) fn lock_failed(path: &Path, error: LockError) -> FileError {
     FileError::new(path, "locked")(error)
 }
 
+/// What lies beside a file that is not there, and would be taken for a part of the one that is to be made: a log that
+/// SQLite would play back into it, for one.
+pub(super) fn remains(path: &Path) -> Option<PathBuf> {
+    ["-wal", "-journal", "-shm", PARTIAL]
+        .into_iter()
+        .map(|suffix| beside(path, suffix))
+        .find(|path| path.exists())
+}
+
+const PARTIAL: &str = ".part";
+
 /// The name under which a file is written before it is whole.
 fn partial(path: &Path) -> PathBuf {
+    beside(path, PARTIAL)
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(".part");
+    name.push(suffix);
     name.into()
 }

@@ -1,6 +1,9 @@
 //! A tenant's life: it is made, changed, migrated, purged, each step of it journalled, so that what a crash leaves
 //! half done is ended by [`Instance::reconcile`](crate::Instance::reconcile).
 
+use std::future::{Future, pending};
+use std::panic::resume_unwind;
+
 mod create;
 mod files;
 mod migrate;
@@ -15,3 +18,14 @@ pub use migrate::{MigrateError, PlanError, Target};
 pub use purge::{PurgeError, RETENTION_DAYS};
 pub use reconcile::{ReconcileError, Reconciled};
 pub use template::TemplateError;
+
+/// Runs the steps of a change to their end even when whoever asked for it goes away: dropped half-way, it would stay
+/// half done until the next reconcile.
+async fn to_the_end<T: Send + 'static>(steps: impl Future<Output = T> + Send + 'static) -> T {
+    match tokio::spawn(steps).await.map_err(tokio::task::JoinError::try_into_panic) {
+        Ok(done) => done,
+        Err(Ok(panic)) => resume_unwind(panic),
+        // The runtime is being shut down, and whoever waits here with it.
+        Err(Err(_)) => pending().await,
+    }
+}

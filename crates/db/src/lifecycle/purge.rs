@@ -1,18 +1,16 @@
 //! A deleted tenant is purged: its data goes, and its slug and domains are free again.
 
-use std::path::Path;
-use std::time::{Duration, Instant};
-
 use jiff::{Timestamp, ToSpan};
 use tenantry_core::{Placement, TenantId, TransitionError};
 
 use super::create::UndoError;
 use super::files::{self, FileError};
 use super::owner::{OwnerError, OwnerLock};
+use super::to_the_end;
 use crate::Instance;
 use crate::directory::{ChangeError, DirectoryError};
 use crate::places::UnknownPlace;
-use crate::sqlite::{FileLock, LockError};
+use crate::sqlite::LockError;
 
 /// For how many days a deleted tenant is kept before a purge of all that have expired takes it.
 pub const RETENTION_DAYS: i64 = 14;
@@ -46,12 +44,6 @@ pub enum PurgeError {
     Directory(#[from] DirectoryError),
 }
 
-/// How long a purge waits for other processes to close the file: they hear of the tenant's status within a second.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How often it looks.
-const LOOK: Duration = Duration::from_millis(20);
-
 impl Instance {
     /// Purges a deleted tenant: its data is removed, unless it lies in a database that it claimed, which stays.
     ///
@@ -59,10 +51,14 @@ impl Instance {
     /// Raised when there is no such tenant, when it was not deleted first, when its data is still open somewhere, and
     /// when a file can't be removed.
     pub async fn purge(&self, id: TenantId) -> Result<(), PurgeError> {
-        let record = self.0.directory.record_by_id(id).ok_or(PurgeError::Unknown)?;
-        let owner = OwnerLock::new(&self.0.places.journal())?;
-        self.0.directory.begin_purge(id, owner.name()).await?;
-        self.end_purge(id, &record.placement).await
+        let instance = self.clone();
+        to_the_end(async move {
+            let record = instance.0.directory.record_by_id(id).ok_or(PurgeError::Unknown)?;
+            let owner = OwnerLock::new(&instance.0.places.journal())?;
+            instance.0.directory.begin_purge(id, owner.name()).await?;
+            instance.end_purge(id, &record.placement).await
+        })
+        .await
     }
 
     /// The deleted tenants that have been kept for [`RETENTION_DAYS`], by id.
@@ -79,28 +75,16 @@ impl Instance {
     pub(super) async fn end_purge(&self, id: TenantId, placement: &Placement) -> Result<(), PurgeError> {
         let (path, lock) = self.0.places.files(placement)?;
         self.0.pool.close(id).await;
-        let held = wait_for(&lock).await?;
+        let held = files::let_go(&lock).await.map_err(|error| match error {
+            LockError::Held => PurgeError::InUse,
+            error => files::lock_failed(&lock, error).into(),
+        })?;
         match placement {
             Placement::Made { .. } => files::remove_tenant(&path, &lock)?,
             Placement::Claimed { .. } => files::remove(&lock)?,
         }
         drop(held);
         Ok(self.0.directory.remove(id, "tenant.purge").await?)
-    }
-}
-
-/// The exclusive lock on a tenant's data; `None` where its lock file is gone already.
-#[expect(clippy::disallowed_methods, reason = "no event tells that another process let go of a lock")]
-async fn wait_for(lock: &Path) -> Result<Option<FileLock>, PurgeError> {
-    let begun = Instant::now();
-    loop {
-        match FileLock::exclusive(lock) {
-            Ok(held) => return Ok(Some(held)),
-            Err(LockError::Missing) => return Ok(None),
-            Err(LockError::Held) if begun.elapsed() < PATIENCE => tokio::time::sleep(LOOK).await,
-            Err(LockError::Held) => return Err(PurgeError::InUse),
-            Err(error) => return Err(files::lock_failed(lock, error).into()),
-        }
     }
 }
 

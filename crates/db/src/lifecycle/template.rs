@@ -9,7 +9,7 @@ use super::files::{self, FileError};
 use super::owner::{OwnerError, OwnerLock};
 use crate::Instance;
 use crate::migrate::{ApplyError, apply};
-use crate::sqlite::{DataFile, FileLock, open_exclusively};
+use crate::sqlite::{DataFile, FileLock, create_private, open_exclusively};
 
 /// Raised when the template of new tenants can't be made.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +54,9 @@ impl Instance {
         let applied = apply(&self.0.pool, &file, &self.0.history).await;
         self.0.pool.close(TEMPLATE).await;
         applied?;
+        // The pool may have evicted it, and a thread may only now be writing its log back.
+        let _closed =
+            files::let_go(&building.lock).await.map_err(|error| files::lock_failed(&building.lock, error))?;
         std::fs::File::open(&building.path)
             .and_then(|built| built.sync_all())
             .map_err(FileError::new(&building.path, "written"))?;
@@ -77,7 +80,9 @@ impl Building {
         let lock = path.with_extension("lock");
         drop(FileLock::create(&lock).map_err(|error| files::lock_failed(&lock, error))?);
         let building = Self { path, lock, _owner: owner };
-        let db = open_exclusively(&building.path, true)?;
+        // Tenants' files get its permissions, and those are none for anyone else.
+        create_private(&building.path).map_err(FileError::new(&building.path, "made"))?;
+        let db = open_exclusively(&building.path, false)?;
         db.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0))?;
         Ok(building)
     }

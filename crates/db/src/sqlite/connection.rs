@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::clock::{JobClock, STEPS};
 use super::pool::Synchronous;
@@ -89,13 +89,26 @@ pub(crate) fn open_exclusively(path: &Path, create: bool) -> rusqlite::Result<Co
     open(path, flags)
 }
 
+/// Whether a file that is there is a SQLite database. One that another program works on just now is one.
+pub(crate) fn is_sqlite(path: &Path) -> rusqlite::Result<bool> {
+    let looked = open_existing(path)
+        .and_then(|db| db.pragma_query_value(None, "schema_version", |row| row.get::<_, i64>(0)));
+    match looked.map_err(|error| (error.sqlite_error_code(), error)) {
+        Ok(_) | Err((Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked), _)) => Ok(true),
+        Err((Some(ErrorCode::NotADatabase), _)) => Ok(false),
+        Err((_, error)) => Err(error),
+    }
+}
+
 fn open_existing(path: &Path) -> rusqlite::Result<Connection> {
     open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
 }
 
 #[allow(clippy::disallowed_methods, reason = "the one place that opens tenants' files")]
 fn open(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
-    Connection::open_with_flags(path, flags)
+    // Paths were resolved when the instance was opened: a link that is met now was put there since, and may lead to
+    // another tenant's file.
+    Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NOFOLLOW)
 }
 
 fn prepare(db: &Connection, synchronous: Synchronous) -> rusqlite::Result<()> {

@@ -122,6 +122,15 @@ fn still_there(held: File, path: &Path) -> Result<FileLock, LockError> {
     }
 }
 
+/// Makes an empty database that only its owner can read, unless there is a file already. What SQLite keeps beside it
+/// gets the same permissions.
+pub(crate) fn create_private(path: &Path) -> io::Result<()> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Removes a database and what SQLite keeps beside it. What is not there is no error, so that it can be done again.
 pub(crate) fn remove_database(path: &Path) -> io::Result<()> {
     for suffix in ["-wal", "-shm", "-journal", ""] {

@@ -19,8 +19,8 @@ mod schedule;
 mod tests;
 mod worker;
 
-pub(crate) use connection::open_exclusively;
-pub(crate) use file::{DataFile, FileLock, LockError, remove_database};
+pub(crate) use connection::{is_sqlite, open_exclusively};
+pub(crate) use file::{DataFile, FileLock, LockError, create_private, remove_database};
 pub(crate) use lease::Lease;
 pub use pool::Synchronous;
 pub(crate) use pool::{EngineError, Pool, PoolConfig};

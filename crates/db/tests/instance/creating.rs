@@ -1,0 +1,137 @@
+//! Tenants are made: all of those asked for, or none.
+
+use std::future::Future;
+use std::os::unix::fs::PermissionsExt;
+use std::task::{Context, Waker};
+
+use tenantry_core::{HostName, Isolation, Status};
+use tenantry_db::lifecycle::{CreateError, Home, NewTenant};
+
+use crate::common::*;
+
+#[tokio::test]
+async fn several_are_made_at_once_each_with_data_of_its_own() {
+    let site = Site::new();
+    let instance = site.open();
+    let wanted = vec![new("acme", &["acme.example", "www.acme.example"]), new("globex", &[])];
+    let made = instance.create_tenants(wanted, |_| {}).await.unwrap();
+    assert_eq!(made.iter().map(|record| record.status).collect::<Vec<_>>(), [Status::Active; 2]);
+    assert!(made[0].id < made[1].id);
+    assert_eq!(made[0].domains, [host("acme.example"), host("www.acme.example")]);
+
+    write(&door(&instance, "acme"), "of acme").await.unwrap();
+    assert_eq!(titles(&door(&instance, "acme")).await.unwrap(), ["of acme"]);
+    assert_eq!(titles(&door(&instance, "globex")).await.unwrap(), Vec::<String>::new());
+    for file in site.listed("data/tenants") {
+        assert!(!file.contains("acme") && !file.contains("globex"), "no file bears a slug: {file}");
+    }
+    assert_eq!(site.listed("data/journal"), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn when_one_is_refused_none_is_made() {
+    let site = Site::new().file("legacy", "legacy.sqlite3").server("fast", "fast");
+    let instance = site.open();
+    make(&instance, "taken").await;
+    let (tenants, directory) = (site.listed("data/tenants"), instance.directory().records());
+
+    let server = |alias: &str, isolation| Home::Server { alias: Some(alias.parse().unwrap()), isolation };
+    let address = HostName::from_authority(b"192.0.2.1").unwrap();
+    let at = |home| NewTenant { home, ..new("bad", &[]) };
+    let cases = [
+        (new("taken", &[]), "the slug taken is taken"),
+        (new("good", &[]), "the slug good is taken"),
+        (new("bad", &["taken.example"]), "the domain taken.example is taken"),
+        (new("bad", &["good.example"]), "the domain good.example is taken"),
+        (new("bad", &["bad.example", "bad.example"]), "the domain bad.example is taken"),
+        (
+            NewTenant { domains: vec![address], ..new("bad", &[]) },
+            "192.0.2.1 is an address, and a tenant's domain is a name",
+        ),
+        (at(server("nowhere", Isolation::Database)), "DB_NOWHERE is not configured"),
+        (at(server("legacy", Isolation::Database)), "DB_LEGACY is a database and not a server"),
+        (claiming("bad", "nowhere"), "DB_NOWHERE is not configured"),
+        (claiming("bad", "fast"), "DB_FAST is a server and not a database"),
+        (
+            at(server("fast", Isolation::Schema)),
+            "isolation schema needs PostgreSQL, and the server fast is a folder of SQLite files",
+        ),
+        (
+            at(server("fast", Isolation::Row)),
+            "isolation row needs PostgreSQL, and the server fast is a folder of SQLite files",
+        ),
+    ];
+    for (bad, reason) in cases {
+        let error = refused(&instance, vec![new("good", &["good.example"]), bad]).await;
+        assert_eq!(error.to_string(), reason);
+        assert_eq!(instance.directory().records(), directory, "{reason}");
+        assert_eq!(site.listed("data/tenants"), tenants, "{reason}");
+        assert_eq!(site.listed("data/journal"), Vec::<String>::new(), "{reason}");
+    }
+    assert!(!site.path("legacy.sqlite3").exists());
+    assert_eq!(site.listed("fast"), Vec::<String>::new());
+    make(&instance, "good").await;
+}
+
+#[tokio::test]
+async fn a_file_that_can_not_be_made_takes_everything_back() {
+    let site = Site::new().server("full", "full");
+    let instance = site.open();
+    std::fs::remove_dir(site.path("full")).unwrap();
+    let home = Home::Server { alias: Some("full".parse().unwrap()), isolation: Isolation::Database };
+    let error =
+        refused(&instance, vec![new("acme", &["acme.example"]), NewTenant { home, ..new("bad", &[]) }]).await;
+    assert!(matches!(error, CreateError::File(_)), "{error:?}");
+    assert!(instance.directory().record(&slug("acme")).is_none());
+    assert_eq!(site.listed("data/tenants"), Vec::<String>::new());
+
+    // What could not be taken back, because the folder is gone, is when it is there again.
+    std::fs::create_dir(site.path("full")).unwrap();
+    instance.reconcile().await.unwrap();
+    assert!(instance.directory().records().is_empty());
+    assert_eq!(site.listed("data/journal"), Vec::<String>::new());
+    make(&instance, "acme").await;
+}
+
+#[tokio::test]
+async fn a_caller_who_goes_away_leaves_no_tenant_half_made() {
+    let site = Site::new();
+    let instance = site.open();
+    for number in 0..20 {
+        let name = format!("tenant-{number}");
+        let mut making = Box::pin(instance.create_tenant(new(&name, &[])));
+        // Once only: it is under way then, and at an await point somewhere.
+        assert!(making.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        drop(making);
+    }
+    until("every tenant", async || {
+        let records = instance.directory().records();
+        records.len() == 20 && records.iter().all(|record| record.status == Status::Active)
+    })
+    .await;
+    until("the last lock file's end", async || site.listed("data/journal").is_empty()).await;
+    assert_eq!(site.listed("data/tenants").len(), 40);
+    assert_eq!(titles(&door(&instance, "tenant-7")).await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn nobody_else_can_read_a_file_of_the_instance() {
+    let site = Site::new().server("shared", "shared");
+    std::fs::create_dir(site.path("shared")).unwrap();
+    let instance = site.open();
+    let home = Home::Server { alias: Some("shared".parse().unwrap()), isolation: Isolation::Database };
+    instance.create_tenant(NewTenant { home, ..new("acme", &[]) }).await.unwrap();
+    write(&door(&instance, "acme"), "secret").await.unwrap();
+    let files = ["shared", "data", "data/template", "data/journal", "data/tenants"].map(|folder| {
+        let entries = std::fs::read_dir(site.path(folder)).unwrap().map(Result::unwrap);
+        entries.filter(|entry| entry.file_type().unwrap().is_file()).collect::<Vec<_>>()
+    });
+    let files: Vec<_> = files.into_iter().flatten().collect();
+    assert!(files.len() >= 7, "{files:?}");
+    for file in files {
+        let mode = file.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{}", file.path().display());
+    }
+    let folder = std::fs::metadata(site.path("data")).unwrap().permissions().mode() & 0o777;
+    assert_eq!(folder, 0o700);
+}

@@ -1,0 +1,14 @@
+//! Instances through their public door, on real files: tenants are made, changed, migrated, purged, and none ever
+//! gets what is another's.
+
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+mod claiming;
+mod common;
+mod creating;
+mod faults;
+mod migrating;
+mod opening;
+mod purging;
+mod statuses;
+mod two_processes;

@@ -1,0 +1,47 @@
+//! A deleted tenant is purged: nothing of it stays, and what it had is free again.
+
+use tenantry_core::{TenantId, Transition};
+use tenantry_db::lifecycle::PurgeError;
+
+use crate::common::*;
+
+#[tokio::test]
+async fn only_what_was_deleted_is_purged_and_then_nothing_of_it_stays() {
+    let site = Site::new();
+    let instance = site.open();
+    make(&instance, "globex").await;
+    let others = site.listed("data/tenants");
+    let record = make(&instance, "acme").await;
+    write(&door(&instance, "acme"), "gone").await.unwrap();
+
+    let error = instance.purge(record.id).await.unwrap_err();
+    assert_eq!(error.to_string(), "a tenant that is active can't be purged; delete it first");
+    assert_eq!(titles(&door(&instance, "acme")).await.unwrap(), ["gone"]);
+    assert!(matches!(instance.purge(TenantId::new(99)).await, Err(PurgeError::Unknown)));
+
+    instance.directory().change_status(record.id, Transition::Delete).await.unwrap();
+    instance.purge(record.id).await.unwrap();
+    assert_eq!(site.listed("data/tenants"), others);
+    assert_eq!(site.listed("data/journal"), Vec::<String>::new());
+    assert!(instance.directory().record(&slug("acme")).is_none());
+    assert!(matches!(instance.purge(record.id).await, Err(PurgeError::Unknown)));
+
+    let again = make(&instance, "acme").await;
+    assert!(again.id > record.id, "an id is never given twice");
+    assert_ne!(again.placement, record.placement);
+    assert_eq!(titles(&door(&instance, "acme")).await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_expired_deletion_is_one_of_weeks_ago() {
+    let site = Site::new();
+    let instance = site.open();
+    let (old, fresh) = (make(&instance, "old").await.id, make(&instance, "fresh").await.id);
+    for id in [old, fresh] {
+        instance.directory().change_status(id, Transition::Delete).await.unwrap();
+    }
+    assert_eq!(instance.expired().await.unwrap(), []);
+    let set = "UPDATE tenant SET deleted = '2020-01-01T00:00:00Z' WHERE id = ?1";
+    sqlite(&site.path("data/directory.db")).execute(set, [old.get()]).unwrap();
+    assert_eq!(instance.expired().await.unwrap(), [old]);
+}
