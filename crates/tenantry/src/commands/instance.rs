@@ -8,8 +8,8 @@ use tenantry_core::{Slug, Tenant, TenantRecord};
 use tenantry_db::{Instance, InstanceConfig, TenantDb};
 
 use super::Context;
-use crate::cli::Failure;
 use crate::cli::args::Scope;
+use crate::cli::{Failure, Prompt};
 
 /// The longest that one operation on a tenant's data may run.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -104,8 +104,7 @@ impl Context {
                     let slug: Slug = answer.parse().map_err(|error| format!("{error}"))?;
                     directory.record(&slug).ok_or_else(|| format!("there is no tenant {slug}"))
                 };
-                Ok(self
-                    .prompt(noinput)
+                Ok(Prompt::process(noinput)
                     .ask("Tenant", None, accept)
                     .map_err(|error| Failure::from(error).hint("name the tenant with --tenant SLUG"))?)
             }

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use crate::App;
 use crate::cli::args::{self, Command, Invocation};
-use crate::cli::{Failure, Output, Prompt};
+use crate::cli::{Failure, Output};
 use crate::config::{Loaded, Settings, Sources};
 
 /// What every command works with.
@@ -112,10 +112,5 @@ impl Context {
 
     fn settings(&self) -> &Settings {
         &self.loaded.settings
-    }
-
-    /// Who answers questions of this command.
-    fn prompt(&self, noinput: bool) -> Prompt {
-        Prompt::process(noinput)
     }
 }

@@ -5,8 +5,8 @@ use tenantry_web::auth::{Attributes, HashPolicy, Hasher, NewPassword};
 
 use super::Context;
 use super::people::password_of;
-use crate::cli::Failure;
 use crate::cli::args::OperatorCommand;
+use crate::cli::{Failure, Prompt};
 
 impl Context {
     pub(super) async fn operator(&mut self, command: OperatorCommand) -> Result<(), Failure> {
@@ -17,7 +17,7 @@ impl Context {
                     return Err(Failure::new(format!("there is an operator called {name:?} already")));
                 }
                 let attributes = Attributes { username: &name, ..Attributes::default() };
-                let password = self.prompt(false).new_password(|typed| {
+                let password = Prompt::process(false).new_password(|typed| {
                     let checked = NewPassword::checked(password_of(typed), &attributes);
                     checked.map(drop).map_err(|weak| weak.to_string())
                 })?;

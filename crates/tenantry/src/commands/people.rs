@@ -12,7 +12,7 @@ use tenantry_web::auth::{Attributes, HashPolicy, Hasher, NewPassword, Password};
 use super::Context;
 use super::instance::door;
 use crate::cli::args::{ChangepasswordArgs, CreatesuperuserArgs};
-use crate::cli::{Failure, SuperuserInput};
+use crate::cli::{Failure, Prompt, SuperuserInput};
 use crate::config::Secret;
 
 impl Context {
@@ -21,7 +21,7 @@ impl Context {
         let record = self.tenant_of(&instance, &args.scope, args.noinput)?;
         let db = door(&instance, &record)?;
         let input = SuperuserInput::new(&args, &self.sources);
-        let mut prompt = self.prompt(args.noinput);
+        let mut prompt = Prompt::process(args.noinput);
         let accept =
             |text: &str| text.parse::<Username>().map(|_| text.to_owned()).map_err(|error| error.to_string());
         let username: Username = input.username(&mut prompt, accept)?.parse()?;
@@ -48,7 +48,7 @@ impl Context {
         let instance = self.open()?;
         let record = self.tenant_of(&instance, &args.scope, false)?;
         let db = door(&instance, &record)?;
-        let mut prompt = self.prompt(false);
+        let mut prompt = Prompt::process(false);
         let username: Username = match args.username {
             Some(username) => username.parse()?,
             None => prompt

@@ -14,7 +14,7 @@ use tenantry_db::lifecycle::{CreateError, Home, NewTenant, RETENTION_DAYS};
 use super::Context;
 use super::instance::no_tenant;
 use crate::cli::args::{CreateArgs, DomainCommand, ListArgs, TenantCommand};
-use crate::cli::{Failure, Output, read_tenants_file};
+use crate::cli::{Failure, Output, Prompt, read_tenants_file};
 
 /// What `tenant show` prints.
 #[derive(Serialize)]
@@ -159,7 +159,7 @@ impl Context {
             "{slug} ({}) will not be served any more; for {RETENTION_DAYS} days `tenant undelete {slug}` brings it back.",
             record.name
         );
-        self.prompt(false).confirm(&consequence, slug)?;
+        Prompt::process(false).confirm(&consequence, slug)?;
         instance.directory().change_status(record.id, Transition::Delete).await?;
         self.out.line(format_args!("{slug} is deleted; `tenant undelete {slug}` brings it back"));
         Ok(())
@@ -170,7 +170,7 @@ impl Context {
         // Asked of the status first, so that nobody types a slug for nothing.
         record.status.after(Transition::Purge).map_err(tenantry_db::lifecycle::PurgeError::Transition)?;
         let consequence = format!("All data of {slug} ({}) will be gone for good.", record.name);
-        self.prompt(false).confirm(&consequence, slug)?;
+        Prompt::process(false).confirm(&consequence, slug)?;
         instance.purge(record.id).await?;
         self.out.line(format_args!("{slug} is gone"));
         Ok(())

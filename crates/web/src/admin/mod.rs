@@ -4,8 +4,9 @@ mod cookies;
 mod next;
 mod pages;
 
-use axum::extract::{Form, Query, State};
+use axum::extract::{Form, FromRequestParts, Query, State};
 use axum::http::header::{CACHE_CONTROL, LOCATION};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -63,7 +64,7 @@ struct Logout {
     csrfmiddlewaretoken: String,
 }
 
-/// What every page asks of its request.
+/// Where a change was sent to: its origin, and what stands in front of its path.
 type Site = (Extension<Origin>, Extension<MountPath>);
 
 impl Admin {
@@ -76,19 +77,18 @@ impl Admin {
             .route("/admin/logout/", post(logout))
             .with_state(self)
     }
-
-    /// The cookies for this origin, unless others on the way could read them.
-    fn cookies(&self, origin: &Origin) -> Result<Cookies, NeedsHttps> {
-        Cookies::for_origin(origin, self.plain_http).ok_or(NeedsHttps)
-    }
 }
 
-/// Raised when someone would sign in where others on the way could read passwords and sessions.
-struct NeedsHttps;
+impl FromRequestParts<Admin> for Cookies {
+    type Rejection = Response;
 
-impl IntoResponse for NeedsHttps {
-    fn into_response(self) -> Response {
-        (StatusCode::FORBIDDEN, pages::NEEDS_HTTPS).into_response()
+    /// # Errors
+    /// Raised when others on the way could read passwords and sessions, and when the route is not under a host layer.
+    async fn from_request_parts(parts: &mut Parts, admin: &Admin) -> Result<Self, Response> {
+        let origin = Extension::<Origin>::from_request_parts(parts, admin).await;
+        let Extension(origin) = origin.map_err(IntoResponse::into_response)?;
+        let cookies = Self::for_origin(&origin, admin.plain_http);
+        cookies.ok_or_else(|| (StatusCode::FORBIDDEN, pages::NEEDS_HTTPS).into_response())
     }
 }
 
@@ -98,15 +98,12 @@ async fn to_index(Extension(mount): Extension<MountPath>) -> Response {
 
 async fn index(
     State(admin): State<Admin>,
-    (Extension(origin), Extension(mount)): Site,
+    Extension(mount): Extension<MountPath>,
+    cookies: Cookies,
     tenant: Tenant,
     db: TenantDb,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let cookies = match admin.cookies(&origin) {
-        Ok(cookies) => cookies,
-        Err(refusal) => return Ok(refusal.into_response()),
-    };
     let Some(token) = cookies.session(&headers) else { return Ok(to_login(&mount)) };
     let Some(signed_in) = session::load(&db, &token).await? else { return Ok(to_login(&mount)) };
     if !signed_in.user.is_staff {
@@ -119,29 +116,24 @@ async fn index(
 
 async fn login_form(
     State(admin): State<Admin>,
-    (Extension(origin), Extension(mount)): Site,
+    Extension(mount): Extension<MountPath>,
+    cookies: Cookies,
     tenant: Tenant,
     headers: HeaderMap,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Failure> {
-    match admin.cookies(&origin) {
-        Ok(cookies) => form_page(&admin, &cookies, &tenant, &mount, &headers, &Next::of(&asked.next), None),
-        Err(refusal) => Ok(refusal.into_response()),
-    }
+    form_page(&admin, &cookies, &tenant, &mount, &headers, &Next::of(&asked.next), None)
 }
 
 async fn login(
     State(admin): State<Admin>,
     (Extension(origin), Extension(mount)): Site,
+    cookies: Cookies,
     tenant: Tenant,
     db: TenantDb,
     headers: HeaderMap,
     Form(login): Form<Login>,
 ) -> Result<Response, Failure> {
-    let cookies = match admin.cookies(&origin) {
-        Ok(cookies) => cookies,
-        Err(refusal) => return Ok(refusal.into_response()),
-    };
     let right_token = || {
         cookies.visitor(&headers).is_some_and(|visitor| {
             admin.forms.accepts(&login.csrfmiddlewaretoken, tenant.id(), Holder::Visitor(&visitor))
@@ -170,15 +162,12 @@ async fn login(
 async fn logout(
     State(admin): State<Admin>,
     (Extension(origin), Extension(mount)): Site,
+    cookies: Cookies,
     tenant: Tenant,
     db: TenantDb,
     headers: HeaderMap,
     Form(form): Form<Logout>,
 ) -> Result<Response, Failure> {
-    let cookies = match admin.cookies(&origin) {
-        Ok(cookies) => cookies,
-        Err(refusal) => return Ok(refusal.into_response()),
-    };
     let Some(token) = cookies.session(&headers) else { return Ok(to_login(&mount)) };
     let right_token = || admin.forms.accepts(&form.csrfmiddlewaretoken, tenant.id(), Holder::Session(&token));
     if let Err(cross_site) = same_origin(&headers, &origin, right_token) {

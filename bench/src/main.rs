@@ -1,2 +1,0 @@
-//! The ready server.
-fn main() {}
