@@ -2,122 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+mod common;
 
-use reqwest::header::{COOKIE, HOST, LOCATION, SET_COOKIE};
-use reqwest::{Client, Response, StatusCode, redirect};
-use tempfile::TempDir;
+use std::process::Stdio;
 
-const PASSWORD: &str = "Tenant-pass-1";
-
-/// Ten times what a change of another process may take to be seen.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-fn command(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tenantry"));
-    command
-        .current_dir(folder)
-        .env_clear()
-        .env("LISTEN", "127.0.0.1:0")
-        .env("DJANGO_SUPERUSER_PASSWORD", PASSWORD)
-        .stdin(Stdio::null());
-    command
-}
-
-fn run(folder: &Path, words: &str) -> Output {
-    command(folder).args(words.split_whitespace()).output().unwrap()
-}
-
-fn ok(folder: &Path, words: &str) -> String {
-    let done = run(folder, words);
-    assert!(done.status.success(), "{words}: {}", String::from_utf8_lossy(&done.stderr));
-    String::from_utf8(done.stdout).unwrap()
-}
-
-fn refused(folder: &Path, words: &str) -> String {
-    let done = run(folder, words);
-    assert!(!done.status.success(), "{words}");
-    String::from_utf8(done.stderr).unwrap()
-}
-
-/// Two tenants with a superuser of the same name each.
-fn two_tenants() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for slug in ["acme", "globex"] {
-        ok(folder.path(), &format!("tenant create {slug} --domain {slug}.checkhost.local"));
-        let user =
-            format!("createsuperuser --tenant {slug} --noinput --username ann --email a@{slug}.example");
-        ok(folder.path(), &user);
-    }
-    folder
-}
-
-/// A running server. Dropped, it is ended.
-struct Server {
-    process: Child,
-    address: String,
-    client: Client,
-}
-
-impl Server {
-    fn start(folder: &Path) -> Self {
-        let mut serve = command(folder);
-        let mut process = serve.arg("serve").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut said = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut said).unwrap();
-        let address = said.split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();
-        let client = Client::builder().redirect(redirect::Policy::none()).build().unwrap();
-        Self { process, address, client }
-    }
-
-    async fn get(&self, host: &str, path: &str, cookie: &str) -> Response {
-        let url = format!("{}{}", self.address.trim_end_matches('/'), path);
-        self.client.get(url).header(HOST, host).header(COOKIE, cookie).send().await.unwrap()
-    }
-
-    /// Signs in; the answer and the session's cookie.
-    async fn sign_in(&self, host: &str, username: &str, password: &str) -> (Response, Option<String>) {
-        let form = self.get(host, "/admin/login/", "").await;
-        let visitor = cookie(&form, "csrftoken").unwrap();
-        let page = form.text().await.unwrap();
-        let token = page.split("csrfmiddlewaretoken\" value=\"").nth(1).unwrap().split('"').next().unwrap();
-        let fields = [
-            ("csrfmiddlewaretoken", token),
-            ("username", username),
-            ("password", password),
-            ("next", "/admin/"),
-        ];
-        let url = format!("{}admin/login/", self.address);
-        let request = self.client.post(url).header(HOST, host).header(COOKIE, visitor).form(&fields);
-        let answer = request.send().await.unwrap();
-        let session = cookie(&answer, "sessionid");
-        (answer, session)
-    }
-
-    /// Asks until the answer has this status.
-    async fn until(&self, host: &str, status: StatusCode) {
-        let begun = Instant::now();
-        while self.get(host, "/admin/login/", "").await.status() != status {
-            assert!(begun.elapsed() < PATIENCE, "{host} does not answer {status}");
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-}
-
-fn cookie(response: &Response, name: &str) -> Option<String> {
-    let texts = response.headers().get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let pairs = texts.filter_map(|text| text.split(';').next());
-    pairs.map(str::to_owned).find(|pair| pair.starts_with(&format!("{name}=")))
-}
+use common::{PASSWORD, Server, command, ok, refused, two_tenants};
+use reqwest::StatusCode;
+use reqwest::header::LOCATION;
 
 #[tokio::test]
 async fn someone_signs_in_to_their_own_tenant_and_to_no_other() {
