@@ -4,7 +4,7 @@ use rusqlite::ErrorCode;
 use rusqlite::ffi;
 
 use crate::model::QueryError;
-use crate::sqlite::{EngineError, LockError};
+use crate::sqlite::{EngineError, LockError, is_full};
 
 /// The engine's error as the caller's.
 pub(crate) fn query_error(error: EngineError) -> QueryError {
@@ -19,6 +19,9 @@ pub(crate) fn query_error(error: EngineError) -> QueryError {
 }
 
 fn sqlite_error(error: rusqlite::Error) -> QueryError {
+    if is_full(&error) {
+        return QueryError::Full;
+    }
     let rusqlite::Error::SqliteFailure(failure, message) = &error else {
         return QueryError::Database(error.into());
     };
@@ -28,7 +31,6 @@ fn sqlite_error(error: rusqlite::Error) -> QueryError {
             Some(violation) => violation,
             None => QueryError::Database(error.into()),
         },
-        ErrorCode::DiskFull => QueryError::Full,
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => QueryError::Busy,
         ErrorCode::OperationInterrupted => QueryError::Timeout,
         ErrorCode::ReadOnly => QueryError::ReadOnly,
@@ -72,6 +74,7 @@ mod tests {
     #[test]
     fn each_code_is_what_a_caller_can_act_on() {
         assert_eq!(seen(ffi::SQLITE_FULL, ""), "Full");
+        assert_eq!(seen(ffi::SQLITE_IOERR_SHMSIZE, ""), "Full");
         assert_eq!(seen(ffi::SQLITE_BUSY, ""), "Busy");
         assert_eq!(seen(ffi::SQLITE_BUSY_SNAPSHOT, ""), "Busy");
         assert_eq!(seen(ffi::SQLITE_LOCKED, ""), "Busy");

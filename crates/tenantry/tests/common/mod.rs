@@ -4,7 +4,7 @@
 #![allow(dead_code, reason = "each test binary uses its share")]
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -127,4 +127,14 @@ pub(crate) fn cookie(response: &Response, name: &str) -> Option<String> {
     let texts = response.headers().get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
     let pairs = texts.filter_map(|text| text.split(';').next());
     pairs.map(str::to_owned).find(|pair| pair.starts_with(&format!("{name}=")))
+}
+
+/// Compiles a library that stands between a program and the system, into `folder`.
+pub(crate) fn shim(source: &Path, folder: &Path) -> PathBuf {
+    let shim = folder.join("shim.so");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
+    let mut compiler = Command::new("cc");
+    compiler.args(["-shared", "-fPIC", "-O1", "-o"]).arg(&shim).arg(source).arg("-ldl");
+    assert!(compiler.status().unwrap().success(), "a C compiler is needed: gcc, libc6-dev");
+    shim
 }
