@@ -6,7 +6,7 @@ mod common;
 
 use std::process::Stdio;
 
-use common::{PASSWORD, Server, command, ok, refused, two_tenants};
+use common::{PASSWORD, Server, command, ok, refused, run, two_tenants};
 use reqwest::StatusCode;
 use reqwest::header::LOCATION;
 
@@ -140,4 +140,40 @@ fn a_deleted_tenant_comes_back_and_a_purged_one_leaves_nothing() {
     assert_eq!(before - files(), 2, "its file and its lock file");
     assert_eq!(std::fs::read_dir(folder.join("data/journal")).unwrap().count(), 0);
     ok(folder, "tenant create acme --domain acme.checkhost.local");
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused_and_left_alone() {
+    let folder = two_tenants();
+    let file = folder.path().join("letter.sqlite3");
+    std::fs::write(&file, "Dear Sir or Madam, ".repeat(99)).unwrap();
+    let before = ok(folder.path(), "tenant list --json");
+    let mut create = command(folder.path());
+    let done =
+        create.args(["tenant", "create", "third", "--database", "letter"]).env("DB_LETTER", &file).output();
+    let done = done.unwrap();
+    let said = String::from_utf8(done.stderr).unwrap();
+    assert!(!done.status.success() && said.contains("letter.sqlite3 is not a SQLite database"), "{said}");
+    assert_eq!(ok(folder.path(), "tenant list --json"), before);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "Dear Sir or Madam, ".repeat(99));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "the data folder and the letter");
+}
+
+/// `demo` has one more model than the ready server, and so its tenants' files are newer than the ready server knows.
+#[test]
+fn a_file_from_a_newer_program_is_named_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(Server::run(command(folder.path()).arg("demo")));
+    let data = "--data demo-data";
+    let before = ok(folder.path(), &format!("tenant list --json {data}"));
+    let done = run(folder.path(), &format!("migrate {data}"));
+    let said = String::from_utf8(done.stdout).unwrap() + &String::from_utf8(done.stderr).unwrap();
+    assert!(!done.status.success());
+    let line = said.lines().find(|line| line.trim_start().starts_with("acme")).unwrap();
+    assert!(
+        line.contains("newer version of this program: migration notes.0001_initial is not known"),
+        "{line}"
+    );
+    assert_eq!(ok(folder.path(), &format!("tenant list --json {data}")), before);
+    drop(Server::run(command(folder.path()).arg("demo")));
 }

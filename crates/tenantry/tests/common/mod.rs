@@ -5,7 +5,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use reqwest::header::{COOKIE, HOST, SET_COOKIE};
@@ -61,6 +61,8 @@ pub(crate) struct Server {
     pub(crate) process: Child,
     pub(crate) address: String,
     client: Client,
+    /// What it goes on to say has somewhere to go.
+    _output: BufReader<ChildStdout>,
 }
 
 impl Server {
@@ -71,11 +73,16 @@ impl Server {
     /// Starts the server by a command that ends in it.
     pub(crate) fn run(serve: &mut Command) -> Self {
         let mut process = serve.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut output = BufReader::new(process.stdout.take().unwrap());
         let mut said = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut said).unwrap();
-        let address = said.split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();
+        let address = loop {
+            assert!(output.read_line(&mut said).unwrap() > 0, "it ended before it served: {said}");
+            if let Some(address) = said.split_whitespace().find(|word| word.starts_with("http://")) {
+                break address.to_owned();
+            }
+        };
         let client = Client::builder().redirect(redirect::Policy::none()).build().unwrap();
-        Self { process, address, client }
+        Self { process, address, client, _output: output }
     }
 
     pub(crate) async fn get(&self, host: &str, path: &str, cookie: &str) -> Response {
