@@ -85,6 +85,9 @@ async fn what_lies_in_the_folder_and_in_the_environment_is_another_instance_s() 
     let (status, acme) = demo.get("acme.localhost", "/notes", "globex").await;
     assert_eq!(status, 200, "no header names a tenant: {acme}");
     assert_ne!(demo.get("globex.localhost", "/notes", "").await.1, acme);
+    let (_, start) = demo.get("acme.localhost", "/", "").await;
+    assert!(start.contains("<h1>Acme</h1>") && start.contains("Note 1000 of Acme"), "{start}");
+    assert!(!start.contains("Globex"), "{start}");
     assert_eq!(demo.get("acme.localhost", "/t/globex/notes", "").await.0, 404, "no path does");
     assert_eq!(demo.get("acme.checkhost.local", "/notes", "").await.0, 400, "and no other domain");
     assert_eq!(demo.get("acme.localhost", "/api/tenants", "").await.0, 401);
