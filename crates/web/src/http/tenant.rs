@@ -2,22 +2,22 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::extract::Request;
 use axum::http::uri::PathAndQuery;
-use axum::http::{StatusCode, Uri, request};
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use tenantry_core::{HostName, NotServing, Status, Tenant, TenantKey};
 use tenantry_db::directory::{Directory, ResolveError};
 use tenantry_db::{Instance, UnknownPlace};
 use tower::{Layer, Service};
 
+use super::Resolvers;
 use super::claims::{BadClaim, Claims};
 use super::error::Refusal;
+use super::layered::{Answer, Around, Layered};
 use super::request_id::RequestSpan;
-use super::{BoxFuture, Resolvers};
 
 /// The domains that a helpful page names at most.
 const NAMED_DOMAINS: usize = 20;
@@ -65,13 +65,6 @@ pub struct TenantLayer {
     debug: bool,
 }
 
-/// What [`TenantLayer`] makes of a service.
-#[derive(Clone)]
-pub struct Tenants<S> {
-    inner: S,
-    layer: TenantLayer,
-}
-
 /// Raised when a request is not given a tenant; only the log and `DEBUG` see why.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NoTenant {
@@ -102,18 +95,18 @@ impl TenantLayer {
         Self { debug, ..self }
     }
 
-    fn admit(&self, parts: &mut request::Parts) -> Result<(), NoTenant> {
-        let host = parts.extensions.get::<HostName>().ok_or(NoTenant::NoHost)?;
-        let claims = self.resolvers.claims(host, parts.uri.path(), &parts.headers)?;
+    fn admit(&self, request: &mut Request) -> Result<(), NoTenant> {
+        let host = request.extensions().get::<HostName>().ok_or(NoTenant::NoHost)?;
+        let claims = self.resolvers.claims(host, request.uri().path(), request.headers())?;
         let tenant = decide(&claims, |key| self.instance.directory().resolve(key))?;
-        if let Some(span) = parts.extensions.get::<RequestSpan>() {
+        if let Some(span) = request.extensions().get::<RequestSpan>() {
             span.name_tenant(tenant.slug());
         }
         let db = self.instance.tenant_db(&tenant)?;
-        let mount = claims.mount_end.map(|end| take_off(&mut parts.uri, end));
-        parts.extensions.insert(mount.unwrap_or_default());
-        parts.extensions.insert(db);
-        parts.extensions.insert(tenant);
+        let mount = claims.mount_end.map(|end| take_off(request.uri_mut(), end));
+        request.extensions_mut().insert(mount.unwrap_or_default());
+        request.extensions_mut().insert(db);
+        request.extensions_mut().insert(tenant);
         Ok(())
     }
 
@@ -213,32 +206,20 @@ fn take_off(uri: &mut Uri, end: usize) -> MountPath {
 }
 
 impl<S> Layer<S> for TenantLayer {
-    type Service = Tenants<S>;
+    type Service = Layered<S, Self>;
 
-    fn layer(&self, inner: S) -> Tenants<S> {
-        Tenants { inner, layer: self.clone() }
+    fn layer(&self, inner: S) -> Self::Service {
+        Layered::new(inner, self.clone())
     }
 }
 
-impl<S> Service<Request> for Tenants<S>
-where
-    S: Service<Request, Response = Response>,
-    S::Error: Send + 'static,
-    S::Future: Send + 'static,
-{
-    type Response = Response;
-    type Error = S::Error;
-    type Future = BoxFuture<Result<Response, S::Error>>;
+impl<S: Service<Request, Response = Response>> Around<S> for TenantLayer {
+    type Future = Answer<S::Future, ()>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request) -> Self::Future {
-        let (mut parts, body) = request.into_parts();
-        match self.layer.admit(&mut parts) {
-            Ok(()) => Box::pin(self.inner.call(Request::from_parts(parts, body))),
-            Err(error) => Box::pin(std::future::ready(Ok(self.layer.refuse(error)))),
+    fn answer(&self, inner: &mut S, mut request: Request) -> Self::Future {
+        match self.admit(&mut request) {
+            Ok(()) => Answer::of(inner.call(request), (), |(), response| response),
+            Err(error) => Answer::there(self.refuse(error)),
         }
     }
 }
