@@ -14,6 +14,9 @@ use crate::cli::Failure;
 use crate::cli::args::CheckArgs;
 use crate::config::Effective;
 
+/// Seconds: as long as is right to try https out, and no longer.
+const HSTS_FOR_TRIAL: u32 = 3_600;
+
 /// What `check --json` prints.
 #[derive(Serialize)]
 struct Checked {
@@ -109,6 +112,11 @@ impl Context {
         if settings.trusted_proxies.is_empty() {
             let why =
                 "TRUSTED_PROXIES is empty: behind a proxy that speaks https, sign-in over it is refused";
+            found.push(why.to_owned());
+        }
+        if settings.hsts <= HSTS_FOR_TRIAL {
+            let why = "SECURE_HSTS_SECONDS is an hour or less: after that a browser may ask over plain http again, where \
+                       others can answer it; raise it once https works for good";
             found.push(why.to_owned());
         }
         if settings.tenant_header.is_some() && settings.trusted_proxies.is_empty() {

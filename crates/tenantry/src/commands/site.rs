@@ -1,5 +1,7 @@
 //! The whole site that an instance serves, made from the application and the settings.
 
+use std::time::Duration;
+
 use axum::Router;
 use tenantry_db::Instance;
 use tenantry_web::admin::Admin;
@@ -36,6 +38,7 @@ impl Context {
                 path_prefix: settings.tenant_path_prefix.clone(),
                 header: settings.tenant_header.clone(),
             },
+            hsts: Duration::from_secs(settings.hsts.into()),
         };
         let of_tenants = admin.routes().merge(self.app.tenant_routes());
         Ok(edge.around(instance.clone(), tenants.routes(), of_tenants))

@@ -150,6 +150,10 @@ settings! {
     listen "LISTEN": ListenAddress = Fallback::Text("127.0.0.1:8000");
     /// The proxies whose `X-Forwarded-…` headers are believed. From anyone else these headers are ignored.
     trusted_proxies "TRUSTED_PROXIES": TrustedProxies = Fallback::Unset("none: forwarded headers are ignored");
+    /// How many seconds a browser that was answered over https asks the same host in no other way (HSTS); 0 does not
+    /// tell it so. It can't be taken back before its time, so begin with little, and raise it to a year (31536000) once
+    /// https works for good on every tenant's domain.
+    hsts "SECURE_HSTS_SECONDS": u32 = Fallback::Text("3600");
     /// The request header that names a tenant by its slug. Only for a server that nobody but a proxy can reach, since
     /// a client can send any header.
     tenant_header "TENANT_HEADER": Option<HeaderName> = Fallback::Unset("off: no header names a tenant");

@@ -45,6 +45,9 @@ pub enum ValueError {
     /// Not a whole number above 0.
     #[error("must be a whole number above 0")]
     Count,
+    /// Not a whole number.
+    #[error("must be a whole number from 0 to {}", u32::MAX)]
+    Number,
     /// Not a length of time.
     #[error("must be a length of time such as 30s, 500ms or 2m")]
     Duration,

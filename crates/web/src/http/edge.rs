@@ -1,5 +1,7 @@
 //! All layers in their order: from a request's bytes to a handler that knows its tenant.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::response::IntoResponse;
@@ -25,13 +27,15 @@ pub struct Edge {
     pub hosts: HostRules,
     /// How a request names its tenant.
     pub resolvers: Resolvers,
+    /// How long browsers are to ask over https alone, see [`SecurityHeadersLayer::new`].
+    pub hsts: Duration,
 }
 
 impl Edge {
     /// The whole site: `app`'s routes below the tenant of each request, `instance_routes` (the instance's own, on every
     /// allowed host) before any tenant is looked for, `/healthz` and `/readyz` before even the host is.
     pub fn around(self, instance: Instance, instance_routes: Router, app: Router) -> Router {
-        let Self { limits, hosts, resolvers } = self;
+        let Self { limits, hosts, resolvers, hsts } = self;
         let proxies = hosts.proxies.clone();
         let directory = instance.directory().clone();
         let tenants = TenantLayer::new(instance.clone(), resolvers).debug(hosts.debug);
@@ -54,7 +58,7 @@ impl Edge {
             .fallback_service(checked)
             .layer((
                 RequestIdLayer::new(proxies),
-                SecurityHeadersLayer,
+                SecurityHeadersLayer::new(hsts),
                 // The catcher gives the body a type of its own.
                 MapResponseLayer::new(IntoResponse::into_response),
                 CatchPanicLayer::custom(error::panicked),

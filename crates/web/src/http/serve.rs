@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulConnection;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tower::{Service, ServiceExt};
@@ -165,15 +166,12 @@ where
         }
     }
 
-    fn connection(
+    fn connection<T: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
         &self,
-        stream: TcpStream,
+        stream: T,
         peer: SocketAddr,
         place: OwnedSemaphorePermit,
-    ) -> impl Future<Output = ()> + Send + use<S> {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection keeps its delay");
-        }
+    ) -> impl Future<Output = ()> + Send + use<S, T> {
         let turns = Turns::new(&self.limits);
         let answerer =
             Answerer { app: self.app.clone(), turns: turns.clone(), peer, in_flight: self.in_flight.clone() };
@@ -197,7 +195,12 @@ where
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok(accepted) => return accepted,
+            Ok((stream, peer)) => {
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "a connection keeps its delay");
+                }
+                return (stream, peer);
+            }
             Err(error) if is_the_clients(&error) => {}
             Err(error) => {
                 tracing::error!(%error, "can't accept a connection; trying again");
@@ -270,24 +273,4 @@ where
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_port_in_use_is_named() {
-        let first = listen(([127, 0, 0, 1], 0).into()).unwrap();
-        let address = first.local_addr().unwrap();
-        let refused = listen(address).unwrap_err();
-        assert!(matches!(refused, ServeError::InUse(_)), "{refused:?}");
-        assert_eq!(
-            refused.to_string(),
-            format!("{address} is in use by another program: stop that one, or choose another address")
-        );
-    }
-
-    #[tokio::test]
-    async fn an_address_of_another_machine_is_named() {
-        let refused = listen(([192, 0, 2, 1], 8000).into()).unwrap_err();
-        assert_eq!(refused.to_string(), "192.0.2.1:8000 is not an address of this machine");
-    }
-}
+mod tests;
