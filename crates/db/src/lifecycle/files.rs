@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::sqlite::{FileLock, LockError, remove_database};
+use crate::sqlite::{FileLock, LockError, remove_database, settle};
 
 /// Raised when a file can't be made or removed.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +74,33 @@ pub(super) fn remove_tenant(path: &Path, lock: &Path) -> Result<(), FileError> {
     remove(&partial(path))?;
     remove(lock)?;
     sync_folder(path.parent().unwrap_or(path))
+}
+
+/// Leaves the database of a tenant that was not made after all to whoever put it there, without what this program, or
+/// one of its processes that was killed, left beside it.
+pub(super) fn let_be(path: &Path, lock: &Path) -> Result<(), FileError> {
+    remove(&partial(path))?;
+    if let Err(error) = settle(path) {
+        // Whoever opens it next does the same, whatever kept us from it.
+        tracing::warn!(%error, path = %path.display(), "what lies beside the database stays there for now");
+    }
+    remove(lock)
+}
+
+/// Whether nobody can miss what is at `path`: nothing, or a file as it was made, empty or a copy of a template.
+pub(super) fn is_as_made(path: &Path, templates: &Path) -> Result<bool, FileError> {
+    let size = match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(FileError::new(path, "read")(error)),
+        Ok(there) if there.is_file() => there.len(),
+        Ok(_) => return Ok(false),
+    };
+    let same = |template: PathBuf| -> io::Result<bool> {
+        Ok(template.metadata()?.len() == size && fs::read(template)? == fs::read(path)?)
+    };
+    let mut listed = fs::read_dir(templates).map_err(FileError::new(templates, "read"))?;
+    let found = listed.try_fold(false, |found, template| Ok(found || same(template?.path())?));
+    Ok(size == 0 || found.map_err(FileError::new(path, "compared with the templates"))?)
 }
 
 /// Removes a file, if it is there.
