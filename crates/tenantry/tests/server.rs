@@ -2,122 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+mod common;
 
-use reqwest::header::{COOKIE, HOST, LOCATION, SET_COOKIE};
-use reqwest::{Client, Response, StatusCode, redirect};
-use tempfile::TempDir;
+use std::process::Stdio;
 
-const PASSWORD: &str = "Tenant-pass-1";
-
-/// Ten times what a change of another process may take to be seen.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-fn command(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tenantry"));
-    command
-        .current_dir(folder)
-        .env_clear()
-        .env("LISTEN", "127.0.0.1:0")
-        .env("DJANGO_SUPERUSER_PASSWORD", PASSWORD)
-        .stdin(Stdio::null());
-    command
-}
-
-fn run(folder: &Path, words: &str) -> Output {
-    command(folder).args(words.split_whitespace()).output().unwrap()
-}
-
-fn ok(folder: &Path, words: &str) -> String {
-    let done = run(folder, words);
-    assert!(done.status.success(), "{words}: {}", String::from_utf8_lossy(&done.stderr));
-    String::from_utf8(done.stdout).unwrap()
-}
-
-fn refused(folder: &Path, words: &str) -> String {
-    let done = run(folder, words);
-    assert!(!done.status.success(), "{words}");
-    String::from_utf8(done.stderr).unwrap()
-}
-
-/// Two tenants with a superuser of the same name each.
-fn two_tenants() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for slug in ["acme", "globex"] {
-        ok(folder.path(), &format!("tenant create {slug} --domain {slug}.checkhost.local"));
-        let user =
-            format!("createsuperuser --tenant {slug} --noinput --username ann --email a@{slug}.example");
-        ok(folder.path(), &user);
-    }
-    folder
-}
-
-/// A running server. Dropped, it is ended.
-struct Server {
-    process: Child,
-    address: String,
-    client: Client,
-}
-
-impl Server {
-    fn start(folder: &Path) -> Self {
-        let mut serve = command(folder);
-        let mut process = serve.arg("serve").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut said = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut said).unwrap();
-        let address = said.split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();
-        let client = Client::builder().redirect(redirect::Policy::none()).build().unwrap();
-        Self { process, address, client }
-    }
-
-    async fn get(&self, host: &str, path: &str, cookie: &str) -> Response {
-        let url = format!("{}{}", self.address.trim_end_matches('/'), path);
-        self.client.get(url).header(HOST, host).header(COOKIE, cookie).send().await.unwrap()
-    }
-
-    /// Signs in; the answer and the session's cookie.
-    async fn sign_in(&self, host: &str, username: &str, password: &str) -> (Response, Option<String>) {
-        let form = self.get(host, "/admin/login/", "").await;
-        let visitor = cookie(&form, "csrftoken").unwrap();
-        let page = form.text().await.unwrap();
-        let token = page.split("csrfmiddlewaretoken\" value=\"").nth(1).unwrap().split('"').next().unwrap();
-        let fields = [
-            ("csrfmiddlewaretoken", token),
-            ("username", username),
-            ("password", password),
-            ("next", "/admin/"),
-        ];
-        let url = format!("{}admin/login/", self.address);
-        let request = self.client.post(url).header(HOST, host).header(COOKIE, visitor).form(&fields);
-        let answer = request.send().await.unwrap();
-        let session = cookie(&answer, "sessionid");
-        (answer, session)
-    }
-
-    /// Asks until the answer has this status.
-    async fn until(&self, host: &str, status: StatusCode) {
-        let begun = Instant::now();
-        while self.get(host, "/admin/login/", "").await.status() != status {
-            assert!(begun.elapsed() < PATIENCE, "{host} does not answer {status}");
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-}
-
-fn cookie(response: &Response, name: &str) -> Option<String> {
-    let texts = response.headers().get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let pairs = texts.filter_map(|text| text.split(';').next());
-    pairs.map(str::to_owned).find(|pair| pair.starts_with(&format!("{name}=")))
-}
+use common::{PASSWORD, Server, command, ok, refused, run, two_tenants};
+use reqwest::StatusCode;
+use reqwest::header::LOCATION;
 
 #[tokio::test]
 async fn someone_signs_in_to_their_own_tenant_and_to_no_other() {
@@ -249,4 +140,40 @@ fn a_deleted_tenant_comes_back_and_a_purged_one_leaves_nothing() {
     assert_eq!(before - files(), 2, "its file and its lock file");
     assert_eq!(std::fs::read_dir(folder.join("data/journal")).unwrap().count(), 0);
     ok(folder, "tenant create acme --domain acme.checkhost.local");
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused_and_left_alone() {
+    let folder = two_tenants();
+    let file = folder.path().join("letter.sqlite3");
+    std::fs::write(&file, "Dear Sir or Madam, ".repeat(99)).unwrap();
+    let before = ok(folder.path(), "tenant list --json");
+    let mut create = command(folder.path());
+    let done =
+        create.args(["tenant", "create", "third", "--database", "letter"]).env("DB_LETTER", &file).output();
+    let done = done.unwrap();
+    let said = String::from_utf8(done.stderr).unwrap();
+    assert!(!done.status.success() && said.contains("letter.sqlite3 is not a SQLite database"), "{said}");
+    assert_eq!(ok(folder.path(), "tenant list --json"), before);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "Dear Sir or Madam, ".repeat(99));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "the data folder and the letter");
+}
+
+/// `demo` has one more model than the ready server, and so its tenants' files are newer than the ready server knows.
+#[test]
+fn a_file_from_a_newer_program_is_named_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(Server::run(command(folder.path()).arg("demo")));
+    let data = "--data demo-data";
+    let before = ok(folder.path(), &format!("tenant list --json {data}"));
+    let done = run(folder.path(), &format!("migrate {data}"));
+    let said = String::from_utf8(done.stdout).unwrap() + &String::from_utf8(done.stderr).unwrap();
+    assert!(!done.status.success());
+    let line = said.lines().find(|line| line.trim_start().starts_with("acme")).unwrap();
+    assert!(
+        line.contains("newer version of this program: migration notes.0001_initial is not known"),
+        "{line}"
+    );
+    assert_eq!(ok(folder.path(), &format!("tenant list --json {data}")), before);
+    drop(Server::run(command(folder.path()).arg("demo")));
 }

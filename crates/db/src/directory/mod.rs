@@ -17,6 +17,8 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use tenantry_core::{NotServing, Slug, Tenant, TenantId, TenantKey, TenantRecord};
 
+use crate::sqlite::is_full;
+
 pub use change::{ChangeError, DomainError, RenameError};
 pub(crate) use change::{NewRow, RowConflict};
 use index::Index;
@@ -64,12 +66,21 @@ pub enum DirectoryError {
     /// Something in the directory does not read as what it should be.
     #[error("the directory holds something that this program can't read: {0}")]
     Unreadable(String),
+    /// The disk is full. Nothing was changed.
+    #[error("the disk that holds the directory is full; nothing was changed")]
+    Full,
     /// SQLite refused.
     #[error("the directory's database refused")]
-    Database(#[from] rusqlite::Error),
+    Database(#[source] rusqlite::Error),
     /// The directory is being closed.
     #[error("the directory is closed")]
     Closed,
+}
+
+impl From<rusqlite::Error> for DirectoryError {
+    fn from(error: rusqlite::Error) -> Self {
+        if is_full(&error) { Self::Full } else { Self::Database(error) }
+    }
 }
 
 /// What changed in memory: the tenant as it was and as it is.
@@ -114,6 +125,12 @@ impl Directory {
     #[must_use]
     pub fn records(&self) -> Vec<Arc<TenantRecord>> {
         self.read().records().cloned().collect()
+    }
+
+    /// The tenants whose entries can't be read, and why not. Nothing leads to them.
+    #[must_use]
+    pub fn unreadable(&self) -> Vec<(TenantId, String)> {
+        self.read().unreadable.iter().map(|(id, why)| (*id, why.clone())).collect()
     }
 
     /// Who is written into the audit for what this process does.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
+use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -114,6 +115,13 @@ pub(crate) fn settle(path: &Path) -> rusqlite::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether it failed because the disk is full.
+pub(crate) fn is_full(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| (error.code, error.extended_code));
+    // The index of a log that can't be made as large as it must be: nothing but room is needed for it.
+    matches!(code, Some((ErrorCode::DiskFull, _) | (_, SQLITE_IOERR_SHMSIZE)))
 }
 
 fn open_existing(path: &Path) -> rusqlite::Result<Connection> {

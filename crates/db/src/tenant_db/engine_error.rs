@@ -4,7 +4,7 @@ use rusqlite::ErrorCode;
 use rusqlite::ffi;
 
 use crate::model::QueryError;
-use crate::sqlite::{EngineError, LockError};
+use crate::sqlite::{EngineError, LockError, is_full};
 
 /// The engine's error as the caller's.
 pub(crate) fn query_error(error: EngineError) -> QueryError {
@@ -12,13 +12,18 @@ pub(crate) fn query_error(error: EngineError) -> QueryError {
         EngineError::Closed => QueryError::Closed,
         EngineError::Timeout => QueryError::Timeout,
         EngineError::TransactionEnded => QueryError::TransactionEnded,
-        EngineError::Lock(LockError::Held) => QueryError::Busy,
-        inside @ (EngineError::Panicked | EngineError::Lock(_)) => QueryError::Database(inside.into()),
+        EngineError::Crowded | EngineError::Lock(LockError::Held) => QueryError::Busy,
+        inside @ (EngineError::Panicked | EngineError::NoThread | EngineError::Lock(_)) => {
+            QueryError::Database(inside.into())
+        }
         EngineError::Sqlite(error) => sqlite_error(error),
     }
 }
 
 fn sqlite_error(error: rusqlite::Error) -> QueryError {
+    if is_full(&error) {
+        return QueryError::Full;
+    }
     let rusqlite::Error::SqliteFailure(failure, message) = &error else {
         return QueryError::Database(error.into());
     };
@@ -28,7 +33,6 @@ fn sqlite_error(error: rusqlite::Error) -> QueryError {
             Some(violation) => violation,
             None => QueryError::Database(error.into()),
         },
-        ErrorCode::DiskFull => QueryError::Full,
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => QueryError::Busy,
         ErrorCode::OperationInterrupted => QueryError::Timeout,
         ErrorCode::ReadOnly => QueryError::ReadOnly,
@@ -72,6 +76,7 @@ mod tests {
     #[test]
     fn each_code_is_what_a_caller_can_act_on() {
         assert_eq!(seen(ffi::SQLITE_FULL, ""), "Full");
+        assert_eq!(seen(ffi::SQLITE_IOERR_SHMSIZE, ""), "Full");
         assert_eq!(seen(ffi::SQLITE_BUSY, ""), "Busy");
         assert_eq!(seen(ffi::SQLITE_BUSY_SNAPSHOT, ""), "Busy");
         assert_eq!(seen(ffi::SQLITE_LOCKED, ""), "Busy");

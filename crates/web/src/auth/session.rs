@@ -60,7 +60,7 @@ pub enum BeginError {
     #[error("a session is only for a user that is stored")]
     Unsaved,
     /// The tenant's data can't be used.
-    #[error(transparent)]
+    #[error("the tenant's data can't be used")]
     Query(#[from] QueryError),
 }
 

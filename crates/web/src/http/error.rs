@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
+use std::iter::successors;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -98,7 +99,10 @@ impl IntoResponse for Refusal {
 
 impl<E: Error + Send + Sync + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        let status = (&error as &dyn Any).downcast_ref().map_or(StatusCode::INTERNAL_SERVER_ERROR, status_of);
+        // An application's own error may have the data's as its cause.
+        let causes = successors(Some(&error as &(dyn Error + 'static)), |&error| error.source());
+        let of_data = causes.filter_map(|cause| cause.downcast_ref()).next();
+        let status = of_data.map_or(StatusCode::INTERNAL_SERVER_ERROR, status_of);
         Self(Refusal::caused_by(status, error))
     }
 }

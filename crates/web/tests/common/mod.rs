@@ -15,7 +15,8 @@ use tenantry_db::directory::Operator;
 use tenantry_db::lifecycle::{Home, NewTenant};
 use tenantry_db::migrate::Registry;
 use tenantry_db::{Instance, InstanceConfig, Synchronous};
-use tenantry_web::auth::{HashPolicy, Hasher, Password};
+use tenantry_web::admin::Admin;
+use tenantry_web::auth::{FormTokens, HashPolicy, Hasher, Password, SecretKey};
 use tenantry_web::http::{Edge, HostRules, Limits, Resolvers, listen, serve};
 use tenantry_web::rest::{TenantsAccess, TenantsApi};
 
@@ -50,16 +51,7 @@ impl Default for Setup {
 }
 
 pub(crate) async fn instance(folder: &TempDir) -> Instance {
-    let config = InstanceConfig {
-        data: folder.path().join("data"),
-        directory: None,
-        databases: BTreeMap::new(),
-        descriptors: 64,
-        deadline: Duration::from_secs(20),
-        synchronous: Synchronous::Normal,
-        actor: "test".to_owned(),
-    };
-    let instance = Instance::open(config, Registry::default()).unwrap();
+    let instance = open(folder, Registry::default(), 64);
     for (slug, name) in [("acme", "Acme"), ("globex", "Globex & Sons")] {
         let new = NewTenant {
             slug: slug.parse().unwrap(),
@@ -72,9 +64,41 @@ pub(crate) async fn instance(folder: &TempDir) -> Instance {
     instance
 }
 
+/// An instance without tenants.
+fn open(folder: &TempDir, registry: Registry, descriptors: usize) -> Instance {
+    let config = InstanceConfig {
+        data: folder.path().join("data"),
+        directory: None,
+        databases: BTreeMap::new(),
+        descriptors,
+        deadline: Duration::from_secs(20),
+        synchronous: Synchronous::Normal,
+        actor: "test".to_owned(),
+    };
+    Instance::open(config, registry).unwrap()
+}
+
 pub(crate) async fn start(setup: Setup) -> Site {
     let folder = tempfile::tempdir().unwrap();
     let instance = instance(&folder).await;
+    site(setup, folder, instance)
+}
+
+/// A site without tenants, whose instance follows `registry` and has room for so many descriptors of their files.
+pub(crate) fn start_with(setup: Setup, registry: Registry, descriptors: usize) -> Site {
+    let folder = tempfile::tempdir().unwrap();
+    let instance = open(&folder, registry, descriptors);
+    site(setup, folder, instance)
+}
+
+/// The routes of the admin, for people who sign in over plain http.
+pub(crate) fn admin() -> Router {
+    let key = SecretKey::try_from("a key for tests only, and long enough".to_owned()).unwrap();
+    let forms = FormTokens::new(&key);
+    Admin { hasher: Hasher::default(), forms, upgrade: false, plain_http: true }.routes()
+}
+
+fn site(setup: Setup, folder: TempDir, instance: Instance) -> Site {
     let api = TenantsApi::new(instance.directory().clone(), Hasher::default(), setup.access);
     let edge = Edge { limits: Limits::default(), hosts: setup.hosts, resolvers: setup.resolvers };
     let app = edge.around(instance.clone(), api.routes(), setup.app);

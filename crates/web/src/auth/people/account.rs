@@ -30,7 +30,7 @@ pub enum CreateUserError {
     #[error(transparent)]
     Hash(#[from] HashError),
     /// The tenant's data can't be used.
-    #[error(transparent)]
+    #[error("the tenant's data can't be used")]
     Query(#[from] QueryError),
 }
 
@@ -45,7 +45,7 @@ pub enum SetPasswordError {
     #[error(transparent)]
     Hash(#[from] HashError),
     /// The tenant's data can't be used.
-    #[error(transparent)]
+    #[error("the tenant's data can't be used")]
     Query(#[from] QueryError),
 }
 

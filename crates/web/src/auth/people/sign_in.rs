@@ -18,7 +18,7 @@ pub enum SignInError {
     #[error(transparent)]
     Hash(#[from] HashError),
     /// The tenant's data can't be used.
-    #[error(transparent)]
+    #[error("the tenant's data can't be used")]
     Query(#[from] QueryError),
 }
 

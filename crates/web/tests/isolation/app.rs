@@ -1,0 +1,77 @@
+//! The application: notes, and a report that takes long enough for its reader to go away.
+
+use std::sync::Arc;
+
+use axum::extract::{Extension, Path};
+use axum::http::StatusCode;
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use tenantry_db::TenantDb;
+use tenantry_db::migrate::{Column, Migration, Registry, Table};
+use tenantry_db::model::{Auto, Model};
+use tenantry_web::http::Failure;
+use tokio::sync::Semaphore;
+
+/// A note.
+#[derive(Debug, Model, Serialize)]
+#[model(app = "notes", ordering("-id"), crate = "tenantry_db")]
+pub(crate) struct Note {
+    #[field(primary_key)]
+    pub(crate) id: Auto<i64>,
+    #[field(max_length = 200)]
+    pub(crate) title: String,
+    pub(crate) body: String,
+}
+
+/// What a client sends to add one.
+#[derive(Deserialize)]
+struct NewNote {
+    title: String,
+    body: String,
+}
+
+pub(crate) fn registry() -> Registry {
+    let table = Table::new("notes_note")
+        .column(Column::id())
+        .column(Column::varchar("title", 200))
+        .column(Column::text("body"));
+    let made = Migration::new("notes", "0001_initial").create_table(table);
+    Registry { models: vec![Note::META], migrations: vec![made] }
+}
+
+/// The routes. A report says in the semaphore of its number that it has begun.
+pub(crate) fn routes(begun: Arc<[Semaphore]>) -> Router {
+    Router::new()
+        .route("/notes", get(list).post(add))
+        .route("/notes/{id}", get(show))
+        .route("/report/{number}", get(report))
+        .layer(Extension(begun))
+}
+
+async fn list(db: TenantDb) -> Result<Json<Vec<Note>>, Failure> {
+    Ok(Json(db.query::<Note>().limit(20).all().await?))
+}
+
+async fn show(db: TenantDb, Path(id): Path<i64>) -> Result<Json<Note>, Failure> {
+    Ok(Json(db.query::<Note>().filter(Note::ID.eq(id)).one().await?))
+}
+
+async fn add(db: TenantDb, Json(new): Json<NewNote>) -> Result<(StatusCode, Json<Note>), Failure> {
+    let note = Note { id: Auto::unset(), title: new.title, body: new.body };
+    Ok((StatusCode::CREATED, Json(db.insert(note).await?)))
+}
+
+/// Goes through far more rows than anyone waits for.
+async fn report(
+    db: TenantDb,
+    Path(number): Path<usize>,
+    Extension(begun): Extension<Arc<[Semaphore]>>,
+) -> Result<String, Failure> {
+    let every_five =
+        "SELECT count(*) AS n FROM notes_note a, notes_note b, notes_note c, notes_note d, notes_note e";
+    // The operation begins within the poll that says so: whoever hears it and goes away drops it half-way.
+    begun[number].add_permits(1);
+    let rows = db.raw(every_five, vec![]).await?;
+    Ok(rows[0].get::<i64>("n")?.to_string())
+}
