@@ -232,6 +232,7 @@ impl Instance {
     async fn adopt(&self, id: TenantId, row: &NewRow) -> Result<(), CreateError> {
         let (path, lock) = self.0.places.files(&row.placement)?;
         drop(FileLock::create(&lock).map_err(|error| files::lock_failed(&lock, error))?);
+        files::sync_folders_of([&*lock])?;
         let file = Arc::new(DataFile::new(id, path.clone(), lock));
         let applied = apply(&self.0.pool, &file, &self.0.history).await;
         self.0.pool.close(id).await;
@@ -300,14 +301,11 @@ async fn copy_all(template: PathBuf, targets: Vec<(PathBuf, PathBuf)>) -> Result
 }
 
 fn copy_some(template: &Path, targets: &[(PathBuf, PathBuf)]) -> Result<(), FileError> {
-    let mut folders: Vec<&Path> = Vec::new();
     for (path, lock) in targets {
         drop(FileLock::create(lock).map_err(|error| files::lock_failed(lock, error))?);
         files::copy_template(template, path)?;
-        folders.extend(path.parent());
     }
-    folders.dedup();
-    folders.into_iter().try_for_each(files::sync_folder)
+    files::sync_folders_of(targets.iter().flat_map(|(path, lock)| [&**path, lock]))
 }
 
 /// Whether there is a file, and it is a SQLite database (an empty file is one).

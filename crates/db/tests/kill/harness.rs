@@ -3,9 +3,10 @@
 //! Before the n-th change for every n, and after the last, is everywhere: between two changes a process does nothing
 //! that outlives it, so right after one is right before the next.
 
+use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::process::{Command, ExitStatus, Output, Stdio};
 
 use tempfile::TempDir;
 
@@ -44,10 +45,11 @@ pub(crate) struct Change {
 impl Shim {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../db/tests/kill/shim.c");
         let mut compile = Command::new("cc");
-        compile.args(["-shared", "-fPIC", "-O1", "-o"]).arg(folder.path().join("shim.so")).arg(source);
-        assert!(compile.status().unwrap().success(), "a C compiler is needed: gcc, libc6-dev");
+        compile.args(["-shared", "-fPIC", "-O1", "-x", "c", "-", "-o"]).arg(folder.path().join("shim.so"));
+        let mut compiler = compile.stdin(Stdio::piped()).spawn().unwrap();
+        compiler.stdin.take().unwrap().write_all(include_bytes!("shim.c")).unwrap();
+        assert!(compiler.wait().unwrap().success(), "a C compiler is needed: gcc, libc6-dev");
         Self { folder }
     }
 
@@ -60,11 +62,15 @@ impl Shim {
         command.env("LD_PRELOAD", self.folder.path().join("shim.so")).env(variable, number.to_string());
     }
 
-    /// Runs a command to its end; what it changed, in order.
-    pub(crate) fn list(&self, command: &mut Command) -> Vec<Change> {
+    /// Runs a command to its end by `run`; what it changed, in order.
+    pub(crate) fn list(
+        &self,
+        command: &mut Command,
+        run: impl FnOnce(&mut Command) -> Output,
+    ) -> Vec<Change> {
         let list = self.folder.path().join("changes");
         command.env("LD_PRELOAD", self.folder.path().join("shim.so")).env("CHANGES", &list);
-        let ended = command.output().unwrap();
+        let ended = run(command);
         assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
         let listed = std::fs::read_to_string(&list).unwrap();
         std::fs::remove_file(list).unwrap();
@@ -80,8 +86,14 @@ impl Change {
             return None;
         }
         let new = words.pop_if(|word| *word == "new").is_some();
-        let to = (words.len() == 3).then(|| words.pop().unwrap().into());
-        Some(Self { call: words[0].to_owned(), file: words[1].into(), to, new })
+        // Without the dots in `./data`.
+        let path = |word: &str| Path::new(word).components().collect();
+        let to = words.get(2).map(|word| path(word));
+        Some(Self { call: words[0].to_owned(), file: path(words[1]), to, new })
+    }
+
+    pub(crate) fn is_sync(&self) -> bool {
+        matches!(self.call.as_str(), "fsync" | "fdatasync")
     }
 }
 

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::SERVER;
 use crate::harness::{At, Shim, copy, everywhere, folder, was_killed};
-use crate::process::{Server, finish, names};
+use crate::process::{Beside, finish, names};
 
 /// A command about the tenant acme.
 #[derive(Clone, Copy)]
@@ -49,7 +49,7 @@ impl Case<'_> {
             assert_ne!(no_orphans(folder.path()), self.removes, "{at:?}: at the second attempt");
         }
 
-        let server = Server::start(SERVER, twin.path());
+        let server = Beside::start(SERVER, twin.path());
         assert_eq!(no_orphans(twin.path()), there, "{at:?}: both ends are the same");
         assert_eq!(server.ask("acme.localhost", "/admin/"), self.answers[usize::from(!there)], "{at:?}");
         killed
@@ -89,6 +89,13 @@ fn prepared(commands: &[&str]) -> TempDir {
     let folder = folder();
     commands.iter().for_each(|words| drop(SERVER.ok(folder.path(), words)));
     folder
+}
+
+#[test]
+fn a_claim_of_a_database_that_is_missing() {
+    let before = prepared(&["tenant create globex --domain globex.localhost"]);
+    let (words, said) = ("tenant create acme --domain acme.localhost --database legacy", "made acme");
+    Case { prepared: before.path(), words, said, removes: false, answers: [302, 400] }.kill_everywhere();
 }
 
 #[test]

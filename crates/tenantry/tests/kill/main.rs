@@ -3,9 +3,16 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "what fails here fails the test")]
 
 mod alone;
+mod beside;
+#[path = "../../../db/tests/kill/durable.rs"]
+mod durability;
+mod durable;
 #[path = "../../../db/tests/kill/harness.rs"]
 mod harness;
 mod process;
+#[path = "../common/server.rs"]
+#[allow(dead_code, reason = "each test binary uses its share")]
+mod server;
 
 use process::Program;
 

@@ -1,17 +1,14 @@
 //! A program made with Tenantry, as processes on a folder: its commands, and its server.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Output, Stdio};
+use std::time::Instant;
 
-use reqwest::header::{COOKIE, HOST};
-use reqwest::{Client, redirect};
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
-/// Ten times what a change of another process may take to be seen.
-const PATIENCE: Duration = Duration::from_secs(10);
+use crate::server::{PATIENCE, Server};
 
 /// A program, and what its environment holds.
 #[derive(Clone, Copy)]
@@ -70,57 +67,54 @@ pub(crate) fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// A running server. Dropped, it is killed.
-pub(crate) struct Server {
-    process: Child,
-    address: String,
-    client: Client,
+/// A running server, asked from threads. Dropped, it is killed.
+pub(crate) struct Beside {
+    server: Server,
     runtime: Runtime,
 }
 
-impl Server {
+impl Beside {
     /// Returns once it listens, and has ended what it found half done.
     pub(crate) fn start(program: Program, folder: &Path) -> Self {
-        let mut serve = program.command(folder, "serve 127.0.0.1:0");
-        let mut process = serve.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let mut said = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut said).unwrap();
-        let address = said.split_whitespace().find(|word| word.starts_with("http://"));
-        let address = address.unwrap_or_else(|| panic!("{said}")).trim_end_matches('/').to_owned();
-        let client = Client::builder().redirect(redirect::Policy::none()).build().unwrap();
-        Self {
-            process,
-            address,
-            client,
-            runtime: Builder::new_current_thread().enable_all().build().unwrap(),
-        }
+        let server = Server::run(program.command(folder, "serve 127.0.0.1:0").stdin(Stdio::null()));
+        Self { server, runtime: Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap() }
     }
 
     /// Asks as someone who shows a session that nobody has: whoever answers looks into the tenant's data.
     pub(crate) fn ask(&self, host: &str, path: &str) -> u16 {
         let cookie = format!("sessionid={}", "A".repeat(43));
-        let url = format!("{}{path}", self.address);
-        let request = self.client.get(url).header(HOST, host).header(COOKIE, cookie);
-        self.runtime.block_on(request.send()).unwrap().status().as_u16()
+        self.runtime.block_on(self.server.get(host, path, &cookie)).status().as_u16()
     }
 
-    /// Asks until the answer is this one. Every other one meanwhile is `meanwhile`.
-    pub(crate) fn until(&self, host: &str, path: &str, status: u16, meanwhile: u16) {
+    /// Asks until the answer is this one, and every other one is in `meanwhile`.
+    pub(crate) fn until(&self, host: &str, path: &str, status: u16, meanwhile: &[u16]) {
         let begun = Instant::now();
         loop {
             let answer = self.ask(host, path);
             if answer == status {
                 return;
             }
-            assert_eq!(answer, meanwhile, "{host}");
+            assert!(meanwhile.contains(&answer), "{host}: {answer}");
             assert!(begun.elapsed() < PATIENCE, "{host} does not answer {status}");
         }
     }
-}
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
+    /// Asks over and over while `work` runs, and once more; what `work` gave, and the answers.
+    pub(crate) fn ask_meanwhile<T: Send>(
+        &self,
+        host: &str,
+        path: &str,
+        work: impl FnOnce() -> T + Send,
+    ) -> (T, Vec<u16>) {
+        std::thread::scope(|scope| {
+            let (working, mut seen) = (scope.spawn(work), Vec::new());
+            loop {
+                let ended = working.is_finished();
+                seen.push(self.ask(host, path));
+                if ended {
+                    return (working.join().unwrap(), seen);
+                }
+            }
+        })
     }
 }
