@@ -86,16 +86,16 @@ impl Beside {
         self.runtime.block_on(self.server.get(host, path, &cookie)).status().as_u16()
     }
 
-    /// Asks until the answer is this one, and every other one is in `meanwhile`.
-    pub(crate) fn until(&self, host: &str, path: &str, status: u16, meanwhile: &[u16]) {
+    /// Asks until the answer is one of these, and every other one is in `meanwhile`.
+    pub(crate) fn until(&self, host: &str, path: &str, wanted: &[u16], meanwhile: &[u16]) {
         let begun = Instant::now();
         loop {
             let answer = self.ask(host, path);
-            if answer == status {
+            if wanted.contains(&answer) {
                 return;
             }
             assert!(meanwhile.contains(&answer), "{host}: {answer}");
-            assert!(begun.elapsed() < PATIENCE, "{host} does not answer {status}");
+            assert!(begun.elapsed() < PATIENCE, "{host} answers {answer}, not {wanted:?}");
         }
     }
 
