@@ -48,7 +48,7 @@ pub(super) struct Help {
 /// Any error of a handler, which may so use `?` on all of them without telling the client what went wrong.
 ///
 /// It is a 500, except where a [`QueryError`] says that the program is not at fault: no such row (404), a value that is
-/// taken (409) or does not fit (422), a tenant or a database that can't answer now (503), a full disk (507).
+/// taken (409), does not fit (422) or is too large (413), a tenant or a database that can't answer now (503), a full disk (507).
 ///
 /// ```
 /// use axum::Json;
@@ -137,6 +137,7 @@ fn status_of(error: &QueryError) -> StatusCode {
             StatusCode::UNPROCESSABLE_ENTITY
         }
         QueryError::Timeout | QueryError::Closed | QueryError::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        QueryError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         QueryError::Full => StatusCode::INSUFFICIENT_STORAGE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
