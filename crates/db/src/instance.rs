@@ -160,6 +160,12 @@ impl Instance {
         found.collect()
     }
 
+    /// The configured databases whose folders were not there when the instance was opened.
+    #[must_use]
+    pub fn missing(&self) -> Vec<UnknownPlace> {
+        self.0.places.missing().collect()
+    }
+
     /// The configured databases that no tenant claims.
     #[must_use]
     pub fn unclaimed(&self) -> Vec<Alias> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -58,6 +58,14 @@ pub enum UnknownPlace {
     /// No `DB_<ALIAS>` of this name.
     #[error("DB_{} is not configured", .0.as_str().to_uppercase())]
     Alias(Alias),
+    /// It is a file whose folder is not there.
+    #[error("DB_{} lies in a folder that is not there, {}", .alias.as_str().to_uppercase(), .folder.display())]
+    Missing {
+        /// The alias.
+        alias: Alias,
+        /// The folder.
+        folder: PathBuf,
+    },
     /// There is one, but it is a database.
     #[error("DB_{} is a database and not a server", .0.as_str().to_uppercase())]
     NotAServer(Alias),
@@ -72,6 +80,9 @@ pub(crate) struct Places {
     data: PathBuf,
     directory: PathBuf,
     locations: BTreeMap<Alias, Location>,
+    /// Databases whose folders were not there when the instance was opened. They stay out of use, whatever is put there
+    /// later: where its path leads was not looked at.
+    missing: BTreeMap<Alias, PathBuf>,
 }
 
 /// The folders inside the data folder.
@@ -95,16 +106,25 @@ impl Places {
             Some(path) => absolute(&path)?,
             None => data.join("directory.db"),
         };
-        let mut locations = BTreeMap::new();
+        let (mut locations, mut missing) = (BTreeMap::new(), BTreeMap::new());
         locations.insert(Alias::local(), Location::Folder(data.join(TENANTS)));
         for (alias, location) in configured {
             let location = match location {
-                Location::File(path) => Location::File(absolute(&path)?),
+                Location::File(path) => match absolute(&path) {
+                    Ok(path) => Location::File(path),
+                    Err(PlaceError::Folder { path: folder, error })
+                        if error.kind() == ErrorKind::NotFound =>
+                    {
+                        missing.insert(alias, folder);
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                },
                 Location::Folder(path) => Location::Folder(make_folder(&path)?),
             };
             locations.insert(alias, location);
         }
-        let places = Self { data, directory, locations };
+        let places = Self { data, directory, locations, missing };
         places.refuse_shared()?;
         Ok(places)
     }
@@ -181,7 +201,19 @@ impl Places {
         match self.locations.get(alias) {
             Some(Location::Folder(path)) => Ok(path),
             Some(Location::File(_)) => Err(UnknownPlace::NotAServer(alias.clone())),
-            None => Err(UnknownPlace::Alias(alias.clone())),
+            None => Err(self.unknown(alias)),
+        }
+    }
+
+    /// The databases that are out of use because their folders were not there.
+    pub(crate) fn missing(&self) -> impl Iterator<Item = UnknownPlace> {
+        self.missing.keys().map(|alias| self.unknown(alias))
+    }
+
+    fn unknown(&self, alias: &Alias) -> UnknownPlace {
+        match self.missing.get(alias) {
+            Some(folder) => UnknownPlace::Missing { alias: alias.clone(), folder: folder.clone() },
+            None => UnknownPlace::Alias(alias.clone()),
         }
     }
 
@@ -199,7 +231,7 @@ impl Places {
                     Ok((path.clone(), self.data.join("claimed").join(format!("{database}.lock"))))
                 }
                 Some(Location::Folder(_)) => Err(UnknownPlace::NotADatabase(database.clone())),
-                None => Err(UnknownPlace::Alias(database.clone())),
+                None => Err(self.unknown(database)),
             },
         }
     }

@@ -13,6 +13,8 @@ pub(super) struct Index {
     by_id: BTreeMap<TenantId, Arc<TenantRecord>>,
     by_slug: HashMap<Slug, Arc<TenantRecord>>,
     by_host: HashMap<HostName, Arc<TenantRecord>>,
+    /// Tenants whose entries can't be read, and why not. Nothing leads to them: each is that tenant's trouble alone.
+    pub(super) unreadable: BTreeMap<TenantId, String>,
     /// What this index is up to date with.
     pub(super) generation: i64,
     pub(super) removals: i64,
@@ -46,6 +48,7 @@ impl Index {
     /// Puts a record in the place of the one with its id. The answer is the one that was there.
     pub(super) fn put(&mut self, record: TenantRecord) -> Option<Arc<TenantRecord>> {
         let before = self.remove(record.id);
+        self.unreadable.remove(&record.id);
         let record = Arc::new(record);
         for host in &record.domains {
             self.by_host.insert(host.clone(), Arc::clone(&record));
@@ -53,6 +56,12 @@ impl Index {
         self.by_slug.insert(record.slug.clone(), Arc::clone(&record));
         self.by_id.insert(record.id, record);
         before
+    }
+
+    /// Lets nothing lead to a tenant whose entry can't be read. The answer is the record that was there.
+    pub(super) fn put_unreadable(&mut self, id: TenantId, why: String) -> Option<Arc<TenantRecord>> {
+        self.unreadable.insert(id, why);
+        self.remove(id)
     }
 
     fn remove(&mut self, id: TenantId) -> Option<Arc<TenantRecord>> {
@@ -72,6 +81,7 @@ impl Index {
 
     /// Forgets every tenant that `keep` does not name. The answer is those.
     pub(super) fn retain(&mut self, keep: impl Fn(TenantId) -> bool) -> Vec<Arc<TenantRecord>> {
+        self.unreadable.retain(|id, _| keep(*id));
         let gone: Vec<TenantId> = self.by_id.keys().copied().filter(|id| !keep(*id)).collect();
         gone.into_iter().filter_map(|id| self.remove(id)).collect()
     }

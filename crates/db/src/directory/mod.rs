@@ -127,6 +127,12 @@ impl Directory {
         self.read().records().cloned().collect()
     }
 
+    /// The tenants whose entries can't be read, and why not. Nothing leads to them.
+    #[must_use]
+    pub fn unreadable(&self) -> Vec<(TenantId, String)> {
+        self.read().unreadable.iter().map(|(id, why)| (*id, why.clone())).collect()
+    }
+
     /// Who is written into the audit for what this process does.
     pub(crate) fn actor(&self) -> Arc<str> {
         Arc::clone(&self.actor)

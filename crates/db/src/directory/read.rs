@@ -37,8 +37,8 @@ pub struct AuditEntry {
 
 const TENANT: &str = "SELECT id, slug, name, status, server, isolation, opaque, claimed FROM tenant";
 
-/// What a row of `tenant` becomes, before its domains are known.
-type Found = Result<TenantRecord, DirectoryError>;
+/// A tenant's entry, or why it can't be read.
+pub(super) type Found = Result<TenantRecord, DirectoryError>;
 
 impl Directory {
     /// What the directory knows of a tenant beyond what every request needs; `None` where there is no such tenant.
@@ -132,22 +132,23 @@ pub(super) fn generations(db: &Connection) -> rusqlite::Result<(i64, i64)> {
     db.query_row("SELECT generation, removals FROM instance", [], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
-/// Every tenant that changed after `generation`, with all its domains.
-pub(super) fn changed_since(db: &Connection, generation: i64) -> Result<Vec<TenantRecord>, DirectoryError> {
+/// Every tenant that changed after `generation`, with all its domains, or why its entry can't be read.
+pub(super) fn changed_since(db: &Connection, generation: i64) -> rusqlite::Result<Vec<(TenantId, Found)>> {
     let mut tenants = db.prepare_cached(&format!("{TENANT} WHERE generation > ?1 ORDER BY id"))?;
-    let found: Vec<Found> =
-        tenants.query_map([generation], |row| Ok(record(row)))?.collect::<Result<_, _>>()?;
+    let found: Vec<(TenantId, Found)> = tenants
+        .query_map([generation], |row| Ok((TenantId::new(row.get(0)?), record(row))))?
+        .collect::<Result<_, _>>()?;
+    let with_domains = |(id, found): (TenantId, Found)| {
+        let domains = domains(db, id)?;
+        Ok((id, found.and_then(|tenant| Ok(TenantRecord { domains: domains?, ..tenant }))))
+    };
+    found.into_iter().map(with_domains).collect()
+}
+
+fn domains(db: &Connection, id: TenantId) -> rusqlite::Result<Result<Vec<HostName>, DirectoryError>> {
     let mut domains = db.prepare_cached("SELECT host FROM domain WHERE tenant_id = ?1 ORDER BY position")?;
-    let mut records = Vec::with_capacity(found.len());
-    for tenant in found {
-        let mut tenant = tenant?;
-        let mut hosts = domains.query([tenant.id.get()])?;
-        while let Some(row) = hosts.next()? {
-            tenant.domains.push(parse(&row.get::<_, String>(0)?)?);
-        }
-        records.push(tenant);
-    }
-    Ok(records)
+    let hosts: Vec<String> = domains.query_map([id.get()], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(hosts.iter().map(|host| parse(host)).collect())
 }
 
 /// The ids of all tenants.

@@ -13,9 +13,9 @@ use super::{Changed, Directory, DirectoryError, read};
 /// How often another process's changes are looked for. They must be seen within a second.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// Work for the thread, and what it then says, once memory is up to date.
+/// Work for the thread, and what it then says, once memory is up to date or can't be brought up to date.
 type Work = Box<dyn FnOnce(&mut Connection) -> Answer + Send>;
-type Answer = Box<dyn FnOnce() + Send>;
+type Answer = Box<dyn FnOnce(Result<(), DirectoryError>) + Send>;
 type Heard = Box<dyn Fn(&[Changed]) + Send>;
 
 /// The way to the thread. The thread ends when this is dropped.
@@ -56,8 +56,11 @@ impl Directory {
         let (answer, answered) = oneshot::channel();
         let work: Work = Box::new(move |db| {
             let outcome = work(db);
-            // Nobody may wait any more; what was done stays done.
-            Box::new(move || drop(answer.send(outcome)))
+            // A change is done only once it is in effect here. Nobody may wait any more; what was done stays done.
+            Box::new(move |refreshed| {
+                let outcome = outcome.and_then(|done| refreshed.map(|()| done).map_err(E::from));
+                drop(answer.send(outcome));
+            })
         });
         self.owner.0.send(work).map_err(|_| DirectoryError::Closed)?;
         answered.await.map_err(|_| DirectoryError::Closed)?
@@ -84,11 +87,11 @@ impl Thread {
                 Some(_) => self.refresh(),
                 None => self.refresh_if_others_changed(),
             };
-            if let Err(error) = refreshed {
+            if let Err(error) = &refreshed {
                 tracing::error!(%error, "the directory can't be read; what was read last is served on");
             }
             if let Some(answer) = answer {
-                answer();
+                answer(refreshed);
             }
         }
     }
@@ -123,9 +126,14 @@ impl Thread {
             let gone = index.retain(|id| kept.contains(&id));
             changes.extend(gone.into_iter().map(|before| Changed { before: Some(before), after: None }));
         }
-        for record in records {
-            let id = record.id;
-            let before = index.put(record);
+        for (id, found) in records {
+            let before = match found {
+                Ok(record) => index.put(record),
+                Err(error) => {
+                    tracing::error!(%id, %error, "a tenant's entry in the directory can't be read; it is not served");
+                    index.put_unreadable(id, error.to_string())
+                }
+            };
             changes.push(Changed { before, after: index.by_id(id).cloned() });
         }
         index.generation = generation;

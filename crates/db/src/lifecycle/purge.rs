@@ -1,7 +1,7 @@
 //! A deleted tenant is purged: its data goes, and its slug and domains are free again.
 
 use jiff::{Timestamp, ToSpan};
-use tenantry_core::{Placement, TenantId, TransitionError};
+use tenantry_core::{Placement, Status, TenantId, TransitionError};
 
 use super::create::UndoError;
 use super::files::{self, FileError};
@@ -25,6 +25,9 @@ pub enum PurgeError {
     /// It was not deleted first.
     #[error("{0}; delete it first")]
     Transition(TransitionError),
+    /// Its purge has begun already.
+    #[error("its purge has begun already; `reconcile` ends it")]
+    Begun,
     /// A process still has its data open. The purge has begun, and reconcile ends it.
     #[error(
         "another process still has the tenant's data open; `reconcile` ends the purge once it has let go"
@@ -88,11 +91,17 @@ impl Instance {
     }
 }
 
+impl From<TransitionError> for PurgeError {
+    fn from(error: TransitionError) -> Self {
+        if error.from == Status::Deleting { Self::Begun } else { Self::Transition(error) }
+    }
+}
+
 impl From<ChangeError> for PurgeError {
     fn from(error: ChangeError) -> Self {
         match error {
             ChangeError::Unknown => Self::Unknown,
-            ChangeError::Transition(error) => Self::Transition(error),
+            ChangeError::Transition(error) => error.into(),
             ChangeError::Directory(error) => Self::Directory(error),
         }
     }

@@ -23,15 +23,24 @@ struct Running {
     started: Instant,
     deadline: Duration,
     cancelled: Arc<AtomicBool>,
-    /// The pool whose slot the job holds; `None` for a write, or once the slot was given up.
+    /// The pool whose slot the job holds; `None` for a write.
     slot: Option<Weak<Shared>>,
     gave_up_slot: bool,
+    /// It was ended because too many reads had outlived their slices.
+    crowded_out: bool,
 }
 
 impl JobClock {
     /// Starts the clock for a job that ends after `deadline`, or when its caller is gone.
     pub(super) fn start(&self, deadline: Duration, cancelled: Arc<AtomicBool>, slot: Option<Weak<Shared>>) {
-        let running = Running { started: Instant::now(), deadline, cancelled, slot, gave_up_slot: false };
+        let running = Running {
+            started: Instant::now(),
+            deadline,
+            cancelled,
+            slot,
+            gave_up_slot: false,
+            crowded_out: false,
+        };
         *self.lock() = Some(running);
     }
 
@@ -45,11 +54,19 @@ impl JobClock {
         let mut held = self.lock();
         let Some(running) = held.as_mut() else { return false };
         let elapsed = running.started.elapsed();
-        if elapsed > SLICE && !running.gave_up_slot {
-            running.gave_up_slot =
-                running.slot.as_ref().and_then(Weak::upgrade).is_some_and(|pool| pool.give_up_slot());
+        if elapsed > SLICE
+            && !running.gave_up_slot
+            && let Some(pool) = running.slot.as_ref().and_then(Weak::upgrade)
+        {
+            running.gave_up_slot = pool.give_up_slot();
+            running.crowded_out = !running.gave_up_slot;
         }
-        elapsed > running.deadline || running.cancelled.load(Ordering::Relaxed)
+        running.crowded_out || elapsed > running.deadline || running.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// Whether the job was ended because too many reads had outlived their slices.
+    pub(super) fn crowded_out(&self) -> bool {
+        self.lock().as_ref().is_some_and(|running| running.crowded_out)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Running>> {

@@ -6,6 +6,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustix::fs::OFlags;
 use tenantry_core::TenantId;
 
 /// One tenant's file, from its activation to the next change of its status.
@@ -97,7 +98,13 @@ impl FileLock {
 
 fn open_lock(path: &Path, create: bool) -> Result<File, LockError> {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(create).mode(0o600);
+    // A link in its place was put there since, and may lead to another tenant's lock.
+    options
+        .read(true)
+        .write(true)
+        .create(create)
+        .mode(0o600)
+        .custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
     options.open(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => LockError::Missing,
         _ => LockError::Io(error),

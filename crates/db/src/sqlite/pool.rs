@@ -53,6 +53,12 @@ pub(crate) enum EngineError {
     /// The operation ran past its deadline and was stopped.
     #[error("the operation took too long")]
     Timeout,
+    /// Too many reads took long at the same time, and this was one of them.
+    #[error("too many operations took long at the same time")]
+    Crowded,
+    /// No thread could be started to run it.
+    #[error("no thread could be started for SQLite")]
+    NoThread,
     /// The operation panicked; what it did was undone.
     #[error("the operation failed inside")]
     Panicked,
@@ -118,7 +124,11 @@ impl Pool {
         job: impl FnOnce(&Connection) -> Result<T, rusqlite::Error> + Send + 'static,
     ) -> Result<T, EngineError> {
         self.run(file, Queue::Reads, move |connection| {
-            (job(&connection.db).map_err(Into::into), After::Nothing)
+            let read = job(&connection.db).map_err(|error| match error.into() {
+                EngineError::Timeout if connection.clock.crowded_out() => EngineError::Crowded,
+                error => error,
+            });
+            (read, After::Nothing)
         })
         .await
     }
@@ -300,7 +310,10 @@ impl Shared {
             thread::Builder::new().name("tenantry-sqlite".to_owned()).spawn(move || worker::run(&shared));
         if let Err(error) = started {
             tracing::error!(%error, "a thread for SQLite could not be started; the others go on");
-            self.lock().threads -= 1;
+            let stranded = self.lock().thread_not_started();
+            for job in stranded {
+                (job.work)(Err(EngineError::NoThread));
+            }
         }
     }
 

@@ -10,8 +10,10 @@ use super::connection::OpenConnection;
 use super::file::{DataFile, FileLock};
 use super::lane::{After, Closing, Job, Lane, Queue, Turn};
 
-/// The most reads that may run beyond the slots, having outlived their slice.
-pub(super) const SLOW_READS: usize = 8;
+/// The most reads that may run beyond the slots, having outlived their slice. Each has a thread. One file has at most
+/// [`READERS`](super::lane::READERS) of them, so that more than twenty tenants must read slowly at once to use them up;
+/// what outlives its slice then is ended, because slots that slow reads hold stall everyone.
+pub(super) const SLOW_READS: usize = 64;
 
 /// The most writes that run at a time, each waiting for the disk more than for a core.
 pub(super) const WRITES: usize = 16;
@@ -136,7 +138,7 @@ impl State {
         None
     }
 
-    /// A read has outlived its slice: its slot goes to another, unless too many have done so.
+    /// A read has outlived its slice: its slot goes to another. `false`: too many have done so, and it is to be ended.
     pub(super) fn give_up_slot(&mut self) -> bool {
         if self.slow == SLOW_READS {
             return false;
@@ -144,6 +146,17 @@ impl State {
         self.slow += 1;
         self.read_slots += 1;
         true
+    }
+
+    /// A thread could not be started. Without any other, the jobs that wait come out, to be refused.
+    pub(super) fn thread_not_started(&mut self) -> Vec<Job> {
+        self.threads -= 1;
+        if self.threads > 0 {
+            return Vec::new();
+        }
+        let queues =
+            self.lanes.values_mut().flat_map(|lane| [&mut lane.reads, &mut lane.writes, &mut lane.lease]);
+        queues.flat_map(std::mem::take).collect()
     }
 
     /// The first to open a file has done so, or has failed to: the others need not wait for it any longer.

@@ -94,6 +94,29 @@ async fn slow_reports_of_one_tenant_hold_up_nobody_else() {
     reports.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
+/// More tenants than there are places for slow reads, each with as many as it may have: those that find no place are
+/// ended, so that none of them ever holds up a quick one.
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_reports_of_many_tenants_hold_up_nobody_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let pool = pool(2_000, HANG);
+    let quick = file(folder.path(), 1);
+    let mut reports = tokio::task::JoinSet::new();
+    for tenant in 2..=40 {
+        let slow = file(folder.path(), tenant);
+        for _ in 0..3 {
+            let (pool, slow) = (pool.clone(), Arc::clone(&slow));
+            reports.spawn(async move { endless(&pool, &slow).await });
+        }
+    }
+    for _ in 0..50 {
+        assert_eq!(timeout(HANG, canaries(&pool, &quick)).await.unwrap().unwrap(), [1]);
+    }
+    let crowded = timeout(HANG, reports.join_next()).await.expect("one too many is ended").unwrap().unwrap();
+    assert!(matches!(crowded, Err(EngineError::Crowded)), "{crowded:?}");
+    reports.shutdown().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operation_whose_caller_went_away_is_stopped_and_counted() {
     let folder = tempfile::tempdir().unwrap();

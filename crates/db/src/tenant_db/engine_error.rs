@@ -12,8 +12,10 @@ pub(crate) fn query_error(error: EngineError) -> QueryError {
         EngineError::Closed => QueryError::Closed,
         EngineError::Timeout => QueryError::Timeout,
         EngineError::TransactionEnded => QueryError::TransactionEnded,
-        EngineError::Lock(LockError::Held) => QueryError::Busy,
-        inside @ (EngineError::Panicked | EngineError::Lock(_)) => QueryError::Database(inside.into()),
+        EngineError::Crowded | EngineError::Lock(LockError::Held) => QueryError::Busy,
+        inside @ (EngineError::Panicked | EngineError::NoThread | EngineError::Lock(_)) => {
+            QueryError::Database(inside.into())
+        }
         EngineError::Sqlite(error) => sqlite_error(error),
     }
 }

@@ -72,3 +72,34 @@ async fn a_tenant_of_another_instance_gets_nothing_here() {
     assert!(read.is_err(), "{read:?}");
     assert_eq!(titles(&door(&ours, "acme")).await.unwrap(), ["of acme"]);
 }
+
+#[tokio::test]
+async fn a_link_that_was_put_in_place_of_a_tenants_lock_is_not_followed() {
+    let site = Site::new();
+    let instance = site.open();
+    let (acme, globex) = (make(&instance, "acme").await, make(&instance, "globex").await);
+    let lock = |record| file_of(&site, record).with_extension("lock");
+    std::fs::remove_file(lock(&acme)).unwrap();
+    symlink(lock(&globex), lock(&acme)).unwrap();
+    let read = titles(&door(&instance, "acme")).await;
+    assert!(read.is_err(), "{read:?}");
+    assert_eq!(titles(&door(&instance, "globex")).await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_database_whose_folder_is_missing_is_its_own_trouble_alone() {
+    let site = Site::new().file("here", "here.db").file("away", "not/mounted/away.db");
+    let instance = site.open();
+    make(&instance, "acme").await;
+    instance.create_tenant(claiming("globex", "here")).await.unwrap();
+    write(&door(&instance, "acme"), "of acme").await.unwrap();
+    let refused = refused(&instance, vec![claiming("initech", "away")]).await.to_string();
+    assert!(refused.starts_with("DB_AWAY lies in a folder that is not there, "), "{refused}");
+
+    // What is put there later may lead anywhere: another tenant's files for one.
+    std::fs::create_dir(site.path("not")).unwrap();
+    symlink(site.path("data/tenants"), site.path("not/mounted")).unwrap();
+    let still = self::refused(&instance, vec![claiming("initech", "away")]).await.to_string();
+    assert_eq!(still, refused);
+    assert!(!site.path("data/tenants/away.db").exists());
+}

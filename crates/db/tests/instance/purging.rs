@@ -26,6 +26,12 @@ async fn only_what_was_deleted_is_purged_and_then_nothing_of_it_stays() {
     assert!(instance.directory().record(&slug("acme")).is_none());
     assert!(matches!(instance.purge(record.id).await, Err(PurgeError::Unknown)));
 
+    let begun = make(&instance, "begun").await;
+    let set = "UPDATE tenant SET status = 'deleting' WHERE id = ?1";
+    sqlite(&site.path("data/directory.db")).execute(set, [begun.id.get()]).unwrap();
+    let error = instance.purge(begun.id).await.unwrap_err();
+    assert_eq!(error.to_string(), "its purge has begun already; `reconcile` ends it");
+
     let again = make(&instance, "acme").await;
     assert!(again.id > record.id, "an id is never given twice");
     assert_ne!(again.placement, record.placement);

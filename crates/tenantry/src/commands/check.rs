@@ -1,6 +1,7 @@
 //! `check` and `hosts`: whether all that is configured can be used, and what would be unsafe in production.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::os::unix::fs::PermissionsExt;
 
 use serde::Serialize;
 use tenantry_core::HostPattern;
@@ -70,6 +71,12 @@ impl Context {
         for (slug, why) in instance.misplaced() {
             faults.push(format!("{slug} can't be served: {why}"));
         }
+        for (id, why) in instance.directory().unreadable() {
+            faults.push(format!("the entry of tenant number {id} in the directory can't be read: {why}"));
+        }
+        for unknown in instance.missing() {
+            warnings.push(unknown.to_string());
+        }
         let behind = instance.behind(&Target::Fleet).await?.len();
         if behind > 0 {
             warnings.push(format!("{behind} tenants may be behind: `migrate` brings them up to date"));
@@ -84,6 +91,11 @@ impl Context {
     fn unsafe_in_production(&self) -> Vec<String> {
         let settings = self.settings();
         let mut found = Vec::new();
+        let others = std::fs::metadata(&settings.data_dir).map(|folder| folder.permissions().mode() & 0o077);
+        if others.is_ok_and(|others| others != 0) {
+            let folder = settings.data_dir.display();
+            found.push(format!("{folder} can be looked into or changed by others: chmod 700 {folder}"));
+        }
         if settings.debug {
             found.push("DEBUG is on: pages name tenants and hosts to anyone".to_owned());
         }

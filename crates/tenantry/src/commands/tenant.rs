@@ -168,7 +168,7 @@ impl Context {
     async fn purge(&mut self, instance: &Instance, slug: &Slug) -> Result<(), Failure> {
         let record = find(instance, slug)?;
         // Asked of the status first, so that nobody types a slug for nothing.
-        record.status.after(Transition::Purge).map_err(tenantry_db::lifecycle::PurgeError::Transition)?;
+        record.status.after(Transition::Purge).map_err(tenantry_db::lifecycle::PurgeError::from)?;
         let consequence = format!("All data of {slug} ({}) will be gone for good.", record.name);
         Prompt::process(false).confirm(&consequence, slug)?;
         instance.purge(record.id).await?;

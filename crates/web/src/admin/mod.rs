@@ -151,6 +151,7 @@ async fn login(
         }
         Err(error) => return Err(error.into()),
     };
+    session::remove_expired(&db).await?;
     // A new session and a new visitor's token: what someone may have planted before is worth nothing now.
     let (token, _) = session::begin(&db, &user).await?;
     let mut response = see(&next.under(&mount));
