@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use reqwest::header::{COOKIE, HOST, SET_COOKIE};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, COOKIE, HOST, SET_COOKIE};
 use reqwest::{Client, Response, StatusCode, redirect};
 use tempfile::TempDir;
 
@@ -78,7 +78,9 @@ impl Server {
         let address = loop {
             assert!(output.read_line(&mut said).unwrap() > 0, "it ended before it served: {said}");
             if let Some(address) = said.split_whitespace().find(|word| word.starts_with("http://")) {
-                break address.to_owned();
+                // The name of a tenant of `demo`'s is not known to every system.
+                let port = address.trim_end_matches('/').rsplit(':').next().unwrap();
+                break format!("http://127.0.0.1:{port}/");
             }
         };
         let client = Client::builder().redirect(redirect::Policy::none()).build().unwrap();
@@ -88,6 +90,12 @@ impl Server {
     pub(crate) async fn get(&self, host: &str, path: &str, cookie: &str) -> Response {
         let url = format!("{}{}", self.address.trim_end_matches('/'), path);
         self.client.get(url).header(HOST, host).header(COOKIE, cookie).send().await.unwrap()
+    }
+
+    pub(crate) async fn post(&self, host: &str, path: &str, kind: &str, body: String) -> Response {
+        let url = format!("{}{}", self.address.trim_end_matches('/'), path);
+        let request = self.client.post(url).header(HOST, host).header(CONTENT_TYPE, kind);
+        request.header(ACCEPT, "application/json").body(body).send().await.unwrap()
     }
 
     /// Signs in; the answer and the session's cookie.
@@ -159,4 +167,17 @@ pub(crate) fn files(folder: &Path) -> Vec<String> {
     names.retain(|name| !name.ends_with("-wal") && !name.ends_with("-shm"));
     names.sort();
     names
+}
+
+/// Copies a folder with all that is in it.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
 }
