@@ -4,6 +4,11 @@
 //! command line. Handlers take a [`Tenant`](tenantry_core::Tenant) and a [`TenantDb`](tenantry_db::TenantDb), the only
 //! door to that tenant's data.
 
+/// The README's application must compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+mod readme {}
+
 mod app;
 pub mod cli;
 mod commands;

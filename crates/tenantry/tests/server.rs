@@ -117,6 +117,25 @@ fn what_can_t_be_done_is_said_and_changes_nothing() {
 }
 
 #[test]
+fn a_key_that_is_too_weak_is_told_before_anything_is_served() {
+    let folder = two_tenants();
+    for (words, said) in [("serve", "leave it unset"), ("check", "the check found something")] {
+        let done = command(folder.path()).arg(words).env("SECRET_KEY", "canary-short").output().unwrap();
+        let (printed, complained) =
+            (String::from_utf8(done.stdout).unwrap(), String::from_utf8(done.stderr).unwrap());
+        assert!(!done.status.success() && complained.contains(said), "{words}: {complained}");
+        assert!(
+            (printed.clone() + &complained).contains("needs at least 32"),
+            "{words}: {printed}{complained}"
+        );
+        assert!(
+            !printed.contains("serving") && !printed.contains("canary") && !complained.contains("canary")
+        );
+    }
+    assert!(ok(folder.path(), "check").contains("nothing is amiss"));
+}
+
+#[test]
 fn a_port_in_use_and_a_bad_env_file_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -9,7 +9,7 @@ mod superuser;
 mod tenants_file;
 
 pub use failure::Failure;
-pub use output::Output;
+pub use output::{Output, counted};
 pub use progress::{FleetFailure, FleetProgress};
 pub use prompt::{Prompt, PromptError};
 pub use superuser::SuperuserInput;

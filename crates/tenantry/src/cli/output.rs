@@ -105,6 +105,12 @@ impl Output {
     }
 }
 
+/// So many of what `one` names: "1 tenant", "2 tenants".
+#[must_use]
+pub fn counted(count: usize, one: &str) -> String {
+    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
+}
+
 /// A tenant's words can't move the cursor or colour the screen: controls are shown, not sent.
 fn visible(text: &str) -> String {
     let shown = text.chars().flat_map(|character| {

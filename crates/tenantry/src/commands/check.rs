@@ -10,8 +10,8 @@ use tenantry_db::lifecycle::Target;
 use tenantry_web::rest::TenantsAccess;
 
 use super::Context;
-use crate::cli::Failure;
 use crate::cli::args::CheckArgs;
+use crate::cli::{Failure, counted};
 use crate::config::Effective;
 
 /// Seconds: as long as is right to try https out, and no longer.
@@ -44,6 +44,12 @@ impl Context {
                 instance.close().await;
             }
             Err(failure) => faults.push(failure.message().to_owned()),
+        }
+        // One that is not set is made when it is first needed, and then good.
+        if self.settings().secret_key.is_some()
+            && let Err(failure) = self.secret_key()
+        {
+            faults.push(failure.message().to_owned());
         }
         if args.deploy {
             warnings.extend(self.unsafe_in_production());
@@ -83,10 +89,13 @@ impl Context {
         }
         let behind = instance.behind(&Target::Fleet).await?.len();
         if behind > 0 {
-            warnings.push(format!("{behind} tenants may be behind: `migrate` brings them up to date"));
+            let behind = counted(behind, "tenant");
+            warnings.push(format!("{behind} may be behind: `migrate` brings them up to date"));
         }
         for alias in instance.unclaimed() {
-            warnings.push(format!("DB_{} is no tenant's", alias.as_str().to_uppercase()));
+            let (name, alias) = (alias.as_str().to_uppercase(), alias.as_str());
+            let remedy = format!("`tenant create SLUG --domain HOST --database {alias}` gives it to one");
+            warnings.push(format!("DB_{name} is no tenant's: {remedy}"));
         }
         Ok(())
     }

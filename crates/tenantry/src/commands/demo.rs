@@ -35,7 +35,8 @@ impl Context {
         self.out.line(format_args!(
             "The passwords are new at each start. Stop with Ctrl-C; what was made stays in {folder}."
         ));
-        self.serve_on(listener, instance).await
+        let site = self.site(&instance)?;
+        self.serve_on(listener, site, instance).await
     }
 
     async fn migrate_quietly(&mut self, instance: &Instance) -> Result<(), Failure> {

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use axum::Router;
+use tenantry_core::Status;
 use tenantry_db::Instance;
 use tenantry_web::http::{listen, serve};
 use tokio::net::TcpListener;
@@ -9,7 +11,10 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::migrate::tell_unclaimed;
 use super::{Context, logging};
-use crate::cli::Failure;
+use crate::cli::{Failure, counted};
+
+/// The tenants' addresses that are told at the start, at most.
+const NAMED_DOMAINS: usize = 5;
 
 impl Context {
     pub(super) async fn serve(&mut self) -> Result<(), Failure> {
@@ -17,8 +22,9 @@ impl Context {
         let listener = self.listener().await?;
         let instance = self.open()?;
         self.recover(&instance).await?;
+        let site = self.site(&instance)?;
         self.greet(&instance, listener.local_addr()?);
-        self.serve_on(listener, instance).await
+        self.serve_on(listener, site, instance).await
     }
 
     /// The first address of `LISTEN` that can be listened on, before anything else is touched.
@@ -53,9 +59,15 @@ impl Context {
     }
 
     fn greet(&mut self, instance: &Instance, address: SocketAddr) {
-        let tenants = instance.directory().records().len();
-        self.out.line(format_args!("serving {tenants} tenants on http://{address}/ (stop with Ctrl-C)"));
-        if tenants == 0 {
+        let records = instance.directory().records();
+        let tenants = counted(records.len(), "tenant");
+        self.out.line(format_args!("serving {tenants} on http://{address}/ (stop with Ctrl-C)"));
+        let port = address.port();
+        let reached = records.iter().filter(|record| record.status == Status::Active);
+        for domain in reached.filter_map(|record| record.domains.first()).take(NAMED_DOMAINS) {
+            self.out.note(format_args!("  http://{domain}:{port}/"));
+        }
+        if records.is_empty() {
             let name = self.app.identity().name;
             self.out.note("there is no tenant yet; the first one is made with");
             self.out.note(format_args!("  {name} tenant create acme --domain acme.localhost"));
@@ -68,9 +80,9 @@ impl Context {
     pub(super) async fn serve_on(
         &mut self,
         listener: TcpListener,
+        site: Router,
         instance: Instance,
     ) -> Result<(), Failure> {
-        let site = self.site(&instance)?;
         let limits = self.limits();
         let stopped = serve(listener, site, limits, told_to_stop()?).await;
         if !stopped.complete {

@@ -13,6 +13,8 @@ use super::Context;
 use crate::cli::Failure;
 use crate::config::secret_key;
 
+const KEY_HINT: &str = "leave it unset, and a good one is made and kept in the data folder";
+
 impl Context {
     /// Every route of the instance and of its tenants, under the layers that find the tenant.
     pub(super) fn site(&self, instance: &Instance) -> Result<Router, Failure> {
@@ -45,14 +47,14 @@ impl Context {
     }
 
     /// The configured key, or the one in the data folder, made when there is none.
-    fn secret_key(&self) -> Result<SecretKey, Failure> {
+    pub(super) fn secret_key(&self) -> Result<SecretKey, Failure> {
         let settings = self.settings();
         let secret = match &settings.secret_key {
             Some(secret) => secret.clone(),
             None => secret_key::load_or_create(&settings.data_dir)?,
         };
         SecretKey::try_from(secret.expose().to_owned())
-            .map_err(|error| Failure::new(format!("SECRET_KEY: {error}")))
+            .map_err(|error| Failure::new(format!("SECRET_KEY: {error}")).hint(KEY_HINT))
     }
 
     /// What a client may take, as far as it is configured.
