@@ -10,6 +10,8 @@
 
 mod clock;
 mod connection;
+#[cfg(feature = "testkit")]
+pub(crate) mod count;
 mod file;
 mod lane;
 mod lease;
