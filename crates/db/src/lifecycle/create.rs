@@ -10,6 +10,7 @@ use tenantry_core::{Alias, HostName, Isolation, Placement, Slug, TenantId, Tenan
 
 use super::files::{self, FileError};
 use super::owner::{OwnerError, OwnerLock, random_name};
+use super::reconcile::ReconcileError;
 use super::template::TemplateError;
 use super::to_the_end;
 use crate::Instance;
@@ -103,6 +104,12 @@ pub enum CreateError {
     /// The directory can't be used.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
+    /// What had been begun when that failed can't be taken back now. It is not served, and the next creation or
+    /// reconcile takes it back.
+    #[error(
+        "{0}; what was begun can't be taken back now: the next `tenant create`, or `reconcile`, takes it back"
+    )]
+    NotTakenBack(#[source] Box<CreateError>),
 }
 
 /// How many tenants get their data between two calls that tell of it.
@@ -131,6 +138,7 @@ impl Instance {
         wanted: Vec<NewTenant>,
         made: impl Fn(usize) + Send,
     ) -> Result<Vec<Arc<TenantRecord>>, CreateError> {
+        self.end_what_is_left().await?;
         let rows = wanted.into_iter().map(|new| self.row(new)).collect::<Result<Vec<_>, _>>()?;
         let needs_template = rows.iter().any(|row| !row.existed);
         let template = if needs_template { Some(self.template().await?) } else { None };
@@ -139,11 +147,23 @@ impl Instance {
         let ids = self.0.directory.begin_create(rows.clone(), owner.name()).await?;
         let work: Vec<_> = ids.iter().copied().zip(rows).collect();
         if let Err(error) = self.make(&work, template.as_deref(), made).await {
-            self.undo(&work).await;
-            return Err(error);
+            let taken_back = self.undo(&work).await;
+            return Err(if taken_back { error } else { CreateError::NotTakenBack(Box::new(error)) });
         }
         let records = ids.into_iter().filter_map(|id| self.0.directory.record_by_id(id));
         Ok(records.collect())
+    }
+
+    /// Ends what a creation or a purge left half done, on a full disk for one: its slugs, domains and databases are to
+    /// be had again.
+    async fn end_what_is_left(&self) -> Result<(), CreateError> {
+        if self.0.directory.journal().await?.is_empty() {
+            return Ok(());
+        }
+        self.reconcile().await.map(drop).map_err(|error| match error {
+            ReconcileError::Directory(error) => error.into(),
+            ReconcileError::File(error) => error.into(),
+        })
     }
 
     /// Makes one tenant.
@@ -239,14 +259,17 @@ impl Instance {
         applied.map(drop).map_err(|error| CreateError::Adopt { path, error })
     }
 
-    /// Takes back what was begun. What can't be taken back now, reconcile does.
-    async fn undo(&self, work: &[(TenantId, NewRow)]) {
+    /// Takes back what was begun, and says whether all of it could be. What can't be taken back now, reconcile does.
+    async fn undo(&self, work: &[(TenantId, NewRow)]) -> bool {
+        let mut all = true;
         for (id, row) in work {
             let undone = self.undo_create(*id, &row.placement, row.existed).await;
             if let Err(error) = undone {
                 tracing::error!(%error, slug = %row.slug, "a tenant is half made; reconcile removes it");
+                all = false;
             }
         }
+        all
     }
 
     /// Takes back one creation: as if it had never been.

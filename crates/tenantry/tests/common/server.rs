@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use reqwest::header::{COOKIE, HOST, SET_COOKIE};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, COOKIE, HOST, SET_COOKIE};
 use reqwest::{Client, Response, StatusCode, redirect};
 
 /// Ten times what a change of another process may take to be seen.
@@ -28,7 +28,9 @@ impl Server {
         let address = loop {
             assert!(output.read_line(&mut said).unwrap() > 0, "it ended before it served: {said}");
             if let Some(address) = said.split_whitespace().find(|word| word.starts_with("http://")) {
-                break address.to_owned();
+                // The name of a tenant of `demo`'s is not known to every system.
+                let port = address.trim_end_matches('/').rsplit(':').next().unwrap();
+                break format!("http://127.0.0.1:{port}/");
             }
         };
         let client = Client::builder().redirect(redirect::Policy::none()).build().unwrap();
@@ -38,6 +40,12 @@ impl Server {
     pub(crate) async fn get(&self, host: &str, path: &str, cookie: &str) -> Response {
         let url = format!("{}{}", self.address.trim_end_matches('/'), path);
         self.client.get(url).header(HOST, host).header(COOKIE, cookie).send().await.unwrap()
+    }
+
+    pub(crate) async fn post(&self, host: &str, path: &str, kind: &str, body: String) -> Response {
+        let url = format!("{}{}", self.address.trim_end_matches('/'), path);
+        let request = self.client.post(url).header(HOST, host).header(CONTENT_TYPE, kind);
+        request.header(ACCEPT, "application/json").body(body).send().await.unwrap()
     }
 
     /// Signs in; the answer and the session's cookie.

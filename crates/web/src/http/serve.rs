@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,12 +14,13 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulConnection;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tower::{Service, ServiceExt};
 
+use super::Limits;
 use super::connection::{Turn, Turns, WatchedBody, WatchedStream, watch};
-use super::{BoxFuture, Limits};
 
 /// Connections that the system may hold ready before they are accepted.
 const BACKLOG: u32 = 1_024;
@@ -60,9 +62,11 @@ pub struct Stopped {
 /// Proof that work goes on: while one is held, [`serve`] waits (within the grace period) before it returns.
 ///
 /// It is in the extensions of each request; [`DeadlineLayer`](super::DeadlineLayer) keeps it for a change that goes on after its client is gone.
+/// Such changes are bounded too: with the connections that are open, they are at most twice [`Limits::connections`].
 #[derive(Clone, Debug)]
 pub struct InFlight {
     _held: mpsc::Sender<Infallible>,
+    _room: Arc<OwnedSemaphorePermit>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,8 +128,7 @@ where
 {
     let (stage, _) = watch::channel(Stage::Serving);
     let (held, mut all_done) = mpsc::channel(1);
-    let server =
-        Server { app, stage: stage.clone(), limits: Arc::new(limits), in_flight: InFlight { _held: held } };
+    let server = Server { app, stage: stage.clone(), limits: Arc::new(limits), held };
     let grace = server.limits.grace;
     tokio::select! {
         () = server.accept_all(listener) => {}
@@ -146,7 +149,7 @@ struct Server<S> {
     app: S,
     stage: watch::Sender<Stage>,
     limits: Arc<Limits>,
-    in_flight: InFlight,
+    held: mpsc::Sender<Infallible>,
 }
 
 impl<S> Server<S>
@@ -156,26 +159,28 @@ where
 {
     /// Accepts connections for as long as it is polled.
     async fn accept_all(&self, listener: TcpListener) {
-        let places = Arc::new(Semaphore::new(self.limits.connections));
+        let most = self.limits.connections.min(Semaphore::MAX_PERMITS / 2);
+        let places = Arc::new(Semaphore::new(most));
+        // A client that asks for a change and goes gives its place back, and the change with its body stays.
+        let rooms = Arc::new(Semaphore::new(2 * most));
         loop {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+            let Ok(room) = Arc::clone(&rooms).acquire_owned().await else { return };
             let (stream, peer) = accept(&listener).await;
-            tokio::spawn(self.connection(stream, peer, place));
+            tokio::spawn(self.connection(stream, peer, place, room));
         }
     }
 
-    fn connection(
+    fn connection<T: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
         &self,
-        stream: TcpStream,
+        stream: T,
         peer: SocketAddr,
         place: OwnedSemaphorePermit,
-    ) -> impl Future<Output = ()> + Send + use<S> {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection keeps its delay");
-        }
+        room: OwnedSemaphorePermit,
+    ) -> impl Future<Output = ()> + Send + use<S, T> {
         let turns = Turns::new(&self.limits);
-        let answerer =
-            Answerer { app: self.app.clone(), turns: turns.clone(), peer, in_flight: self.in_flight.clone() };
+        let in_flight = InFlight { _held: self.held.clone(), _room: Arc::new(room) };
+        let answerer = Answerer { app: self.app.clone(), turns: turns.clone(), peer, in_flight };
         let mut builder = http1::Builder::new();
         // The sentry keeps this time itself, apart from the idle time.
         builder.header_read_timeout(None).max_header_size(self.limits.head_bytes);
@@ -196,7 +201,12 @@ where
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok(accepted) => return accepted,
+            Ok((stream, peer)) => {
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "a connection keeps its delay");
+                }
+                return (stream, peer);
+            }
             Err(error) if is_the_clients(&error) => {}
             Err(error) => {
                 tracing::error!(%error, "can't accept a connection; trying again");
@@ -255,7 +265,7 @@ where
 {
     type Response = hyper::Response<WatchedBody>;
     type Error = Infallible;
-    type Future = BoxFuture<Result<Self::Response, Infallible>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
         self.turns.pass_to(Turn::Answer);
@@ -269,24 +279,4 @@ where
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_port_in_use_is_named() {
-        let first = listen(([127, 0, 0, 1], 0).into()).unwrap();
-        let address = first.local_addr().unwrap();
-        let refused = listen(address).unwrap_err();
-        assert!(matches!(refused, ServeError::InUse(_)), "{refused:?}");
-        assert_eq!(
-            refused.to_string(),
-            format!("{address} is in use by another program: stop that one, or choose another address")
-        );
-    }
-
-    #[tokio::test]
-    async fn an_address_of_another_machine_is_named() {
-        let refused = listen(([192, 0, 2, 1], 8000).into()).unwrap_err();
-        assert_eq!(refused.to_string(), "192.0.2.1:8000 is not an address of this machine");
-    }
-}
+mod tests;
