@@ -72,6 +72,9 @@ pub enum DirectoryError {
     /// SQLite refused.
     #[error("the directory's database refused")]
     Database(#[source] rusqlite::Error),
+    /// What is in memory may be out of date.
+    #[error("the directory can't be read, or a change of it takes too long")]
+    Stale,
     /// The directory is being closed.
     #[error("the directory is closed")]
     Closed,
