@@ -9,7 +9,7 @@ use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use reqwest::header::{COOKIE, HOST, SET_COOKIE};
-use reqwest::{Client, Response, StatusCode, redirect};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
 use tempfile::TempDir;
 
 pub(crate) const PASSWORD: &str = "Tenant-pass-1";
@@ -85,9 +85,14 @@ impl Server {
         Self { process, address, client, _output: output }
     }
 
-    pub(crate) async fn get(&self, host: &str, path: &str, cookie: &str) -> Response {
+    /// A request that is ready to be sent.
+    pub(crate) fn request(&self, host: &str, path: &str) -> RequestBuilder {
         let url = format!("{}{}", self.address.trim_end_matches('/'), path);
-        self.client.get(url).header(HOST, host).header(COOKIE, cookie).send().await.unwrap()
+        self.client.get(url).header(HOST, host)
+    }
+
+    pub(crate) async fn get(&self, host: &str, path: &str, cookie: &str) -> Response {
+        self.request(host, path).header(COOKIE, cookie).send().await.unwrap()
     }
 
     /// Signs in; the answer and the session's cookie.

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use askama::Template;
 use axum::body::{Body, HttpBody};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY};
 use axum::http::StatusCode;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tenantry_db::model::QueryError;
