@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use askama::Template;
 use axum::body::{Body, HttpBody};
+use axum::http::StatusCode;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY};
-use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tenantry_db::model::QueryError;
@@ -218,10 +218,10 @@ struct ErrorBody<'a> {
 
 /// Gives a refusal its body and logs its cause; an error status without any body gets the same form. Any other
 /// response is left as it is.
-pub(super) fn give_body(mut response: Response, id: &RequestId, method: &Method, json: bool) -> Response {
+pub(super) fn give_body(mut response: Response, id: &RequestId, json: bool) -> Response {
     let refusal = match response.extensions_mut().remove::<Refusal>() {
         Some(refusal) => refusal,
-        None if is_bare_error(&response) && method != Method::HEAD => Refusal::new(response.status()),
+        None if is_bare_error(&response) => Refusal::new(response.status()),
         None => return response,
     };
     refusal.log();
@@ -236,7 +236,10 @@ pub(super) fn give_body(mut response: Response, id: &RequestId, method: &Method,
 
 fn is_bare_error(response: &Response) -> bool {
     let error = response.status().is_client_error() || response.status().is_server_error();
-    error && response.body().size_hint().exact() == Some(0) && !response.headers().contains_key(CONTENT_TYPE)
+    // An answer to HEAD has no body in any case, but tells how long that of GET is.
+    let told = response.headers().get(CONTENT_LENGTH).is_some_and(|length| length != "0");
+    let empty = response.body().size_hint().exact() == Some(0) && !told;
+    error && empty && !response.headers().contains_key(CONTENT_TYPE)
 }
 
 fn json_body(refusal: &Refusal, id: &RequestId) -> String {
