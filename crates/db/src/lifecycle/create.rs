@@ -45,7 +45,8 @@ pub enum Home {
     Database(Alias),
 }
 
-/// Raised when tenants can't be made. None of those asked for has been.
+/// Raised when tenants can't be made. None of those asked for has been, unless the directory could not be read back
+/// ([`DirectoryError::Unseen`]): then all have been, or `reconcile` takes all of them back.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CreateError {
@@ -135,7 +136,10 @@ impl Instance {
         let ids = self.0.directory.begin_create(rows.clone(), owner.name()).await?;
         let work: Vec<_> = ids.iter().copied().zip(rows).collect();
         if let Err(error) = self.make(&work, template.as_deref(), made).await {
-            self.undo(&work, &error).await;
+            // Active already, though this process can't see it: other processes may be serving them by now.
+            if !matches!(error, CreateError::Directory(DirectoryError::Unseen(_))) {
+                self.undo(&work, &error).await;
+            }
             return Err(error);
         }
         let records = ids.into_iter().filter_map(|id| self.0.directory.record_by_id(id));

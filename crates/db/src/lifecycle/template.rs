@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tenantry_core::TenantId;
+use tenantry_core::{OpaqueName, TenantId};
 
 use super::files::{self, FileError};
 use super::owner::{OwnerError, OwnerLock};
@@ -105,7 +105,8 @@ pub(super) fn sweep(folder: &Path, journal: &Path) -> Result<(), FileError> {
         if kind == "db" {
             continue;
         }
-        if let Some(_owner) = OwnerLock::succeed(journal, owner)? {
+        let Ok(owner) = owner.parse::<OpaqueName>() else { continue };
+        if let Some(_owner) = OwnerLock::succeed(journal, &owner)? {
             files::remove_tenant(
                 &folder.join(format!("{owner}.part")),
                 &folder.join(format!("{owner}.lock")),

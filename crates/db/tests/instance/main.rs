@@ -12,3 +12,4 @@ mod opening;
 mod purging;
 mod statuses;
 mod two_processes;
+mod unreadable;
