@@ -42,6 +42,10 @@ pub enum Home {
         isolation: Isolation,
     },
     /// In a configured database, which it claims as a whole.
+    ///
+    /// What is there stays as it is. A claim that fails or is killed may leave there what it has done so far, each
+    /// migration as a whole or not at all, and SQLite's mark that the file is used with a write-ahead log; another claim
+    /// goes on from there.
     Database(Alias),
 }
 
@@ -138,7 +142,7 @@ impl Instance {
         if let Err(error) = self.make(&work, template.as_deref(), made).await {
             // Active already, though this process can't see it: other processes may be serving them by now.
             if !matches!(error, CreateError::Directory(DirectoryError::Unseen(_))) {
-                self.undo(&work, &error).await;
+                self.undo(&work).await;
             }
             return Err(error);
         }
@@ -232,6 +236,7 @@ impl Instance {
     async fn adopt(&self, id: TenantId, row: &NewRow) -> Result<(), CreateError> {
         let (path, lock) = self.0.places.files(&row.placement)?;
         drop(FileLock::create(&lock).map_err(|error| files::lock_failed(&lock, error))?);
+        files::sync_folders_of([&*lock])?;
         let file = Arc::new(DataFile::new(id, path.clone(), lock));
         let applied = apply(&self.0.pool, &file, &self.0.history).await;
         self.0.pool.close(id).await;
@@ -239,18 +244,9 @@ impl Instance {
     }
 
     /// Takes back what was begun. What can't be taken back now, reconcile does.
-    async fn undo(&self, work: &[(TenantId, NewRow)], failed: &CreateError) {
-        // A file that someone else has put there since it was looked for is not ours to remove.
-        let foreign = match failed {
-            CreateError::File(failed) if failed.error.kind() == ErrorKind::AlreadyExists => {
-                Some(&failed.path)
-            }
-            _ => None,
-        };
+    async fn undo(&self, work: &[(TenantId, NewRow)]) {
         for (id, row) in work {
-            let path = self.0.places.files(&row.placement).ok().map(|(path, _)| path);
-            let existed = row.existed || (path.is_some() && path.as_ref() == foreign);
-            let undone = self.undo_create(*id, &row.placement, existed).await;
+            let undone = self.undo_create(*id, &row.placement, row.existed).await;
             if let Err(error) = undone {
                 tracing::error!(%error, slug = %row.slug, "a tenant is half made; reconcile removes it");
             }
@@ -267,8 +263,10 @@ impl Instance {
         let (path, lock) = self.0.places.files(placement)?;
         self.0.pool.close(id).await;
         let _held = files::let_go(&lock).await.map_err(|error| files::lock_failed(&lock, error))?;
-        if existed {
-            files::remove(&lock)?;
+        // A file that was missing may have been put in its place since, and is not ours to remove.
+        let claimed = matches!(placement, Placement::Claimed { .. });
+        if existed || (claimed && !files::is_as_made(&path, &self.0.places.template())?) {
+            files::let_be(&path, &lock)?;
         } else {
             files::remove_tenant(&path, &lock)?;
         }
@@ -307,14 +305,11 @@ async fn copy_all(template: PathBuf, targets: Vec<(PathBuf, PathBuf)>) -> Result
 }
 
 fn copy_some(template: &Path, targets: &[(PathBuf, PathBuf)]) -> Result<(), FileError> {
-    let mut folders: Vec<&Path> = Vec::new();
     for (path, lock) in targets {
         drop(FileLock::create(lock).map_err(|error| files::lock_failed(lock, error))?);
         files::copy_template(template, path)?;
-        folders.extend(path.parent());
     }
-    folders.dedup();
-    folders.into_iter().try_for_each(files::sync_folder)
+    files::sync_folders_of(targets.iter().flat_map(|(path, lock)| [&**path, lock]))
 }
 
 /// Whether there is a file, and it is a SQLite database (an empty file is one).

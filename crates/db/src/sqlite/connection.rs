@@ -101,6 +101,22 @@ pub(crate) fn is_sqlite(path: &Path) -> rusqlite::Result<bool> {
     }
 }
 
+/// Ends what a process that was killed has left of its work on a database: the file then holds what was committed, and
+/// unless another program is at work there, nothing lies beside it.
+pub(crate) fn settle(path: &Path) -> rusqlite::Result<()> {
+    let db = open_existing(path)?;
+    // To read is to play a journal back; to close last is to write the log into the file.
+    db.pragma_query_value(None, "schema_version", |_| Ok(()))?;
+    let mode: String = db.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+    if mode != "wal" {
+        // An empty journal is none for SQLite, which passes it over until it is told to keep one, and then not to.
+        for mode in ["persist", mode.as_str()] {
+            db.pragma_update_and_check(None, "journal_mode", mode, |_| Ok(()))?;
+        }
+    }
+    Ok(())
+}
+
 /// Whether it failed because the disk is full.
 pub(crate) fn is_full(error: &rusqlite::Error) -> bool {
     let code = error.sqlite_error().map(|error| (error.code, error.extended_code));
