@@ -57,7 +57,12 @@ impl Instance {
                 self.end(&entry, &mut reconciled).await;
             }
         }
-        template::sweep(&self.0.places.template(), &journal)?;
+        let templates = self.0.places.template();
+        template::sweep_unfinished(&templates, &journal)?;
+        // What is under way is compared with its template when it is taken back.
+        if self.0.directory.journal().await?.is_empty() {
+            template::sweep_old(&templates, self.0.history.version())?;
+        }
         for listed in fs::read_dir(&journal).map_err(FileError::new(&journal, "read"))? {
             let name = listed.map_err(FileError::new(&journal, "read"))?.file_name();
             if let Some(name) = name.to_str().and_then(|name| name.parse::<OpaqueName>().ok()) {
