@@ -6,12 +6,13 @@ use serde::Serialize;
 use tenantry_core::HostPattern;
 use tenantry_db::Instance;
 use tenantry_db::lifecycle::Target;
+use tenantry_web::rest::TenantsAccess;
 
 use super::Context;
 use super::instance::unserved;
 use crate::cli::Failure;
 use crate::cli::args::CheckArgs;
-use crate::config::{Effective, TenantsApi};
+use crate::config::Effective;
 
 /// How many files that others can reach are named.
 const MOST_EXPOSED: usize = 20;
@@ -96,7 +97,7 @@ impl Context {
         if settings.allowed_hosts.contains(&HostPattern::Any) {
             found.push("ALLOWED_HOSTS allows every host".to_owned());
         }
-        if settings.tenants_api == TenantsApi::Public {
+        if settings.tenants_api == TenantsAccess::Public {
             found.push("TENANTS_API is public: anyone may read the list of all tenants".to_owned());
         }
         if settings.trusted_proxies.is_empty() {

@@ -65,8 +65,8 @@ fn run(app: App, words: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 impl Context {
     fn new(app: App, invocation: &Invocation, mut out: Output) -> Result<Self, Box<(Output, Failure)>> {
-        let sources = match Sources::from_process() {
-            Ok(sources) => invocation.apply(sources),
+        let sources = match invocation.sources() {
+            Ok(sources) => sources,
             Err(error) => return Err(Box::new((out, error.into()))),
         };
         for warning in sources.warnings() {

@@ -2,16 +2,18 @@
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::response::IntoResponse;
 use axum::routing::get;
 use tenantry_core::TenantKey;
 use tenantry_db::Instance;
 use tenantry_db::directory::ResolveError;
 use tower::Layer;
+use tower::util::MapResponseLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{
-    BodyLimitsLayer, DeadlineLayer, HostLayer, HostRules, Limits, OPTIONS_SCRIPT, RequestIdLayer, Resolvers,
-    STYLE, SecurityHeadersLayer, TenantLayer, error, health,
+    BodyLimitsLayer, DeadlineLayer, HostLayer, HostRules, ICON, Limits, OPTIONS_SCRIPT, RequestIdLayer,
+    Resolvers, STYLE, SecurityHeadersLayer, TenantLayer, error, health,
 };
 
 /// What stands between the network and an application's routes.
@@ -47,9 +49,15 @@ impl Edge {
             ));
         health::routes(instance)
             .route(STYLE.path, get(async || STYLE.response()))
+            .route(ICON.path, get(async || ICON.response()))
             .route(OPTIONS_SCRIPT.path, get(async || OPTIONS_SCRIPT.response()))
             .fallback_service(checked)
-            .layer(CatchPanicLayer::custom(error::panicked))
-            .layer((RequestIdLayer::new(proxies), SecurityHeadersLayer))
+            .layer((
+                RequestIdLayer::new(proxies),
+                SecurityHeadersLayer,
+                // The catcher gives the body a type of its own.
+                MapResponseLayer::new(IntoResponse::into_response),
+                CatchPanicLayer::custom(error::panicked),
+            ))
     }
 }

@@ -1,17 +1,16 @@
 //! The headers that tell browsers and caches to be careful, on every response that has not set its own.
 
-use std::task::{Context, Poll};
-
 use axum::extract::Request;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
 use tower::{Layer, Service};
 
-use super::{BoxFuture, Origin, Scheme};
+use super::layered::{Answer, Around, Layered};
+use super::{Origin, Scheme};
 
 const ALWAYS: [(HeaderName, HeaderValue); 6] = [
     (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
@@ -47,50 +46,30 @@ const STRICT_TRANSPORT: HeaderValue = HeaderValue::from_static("max-age=31536000
 #[derive(Clone, Copy, Debug)]
 pub struct SecurityHeadersLayer;
 
-/// What [`SecurityHeadersLayer`] makes of a service.
-#[derive(Clone, Debug)]
-pub struct SecurityHeaders<S> {
-    inner: S,
-}
-
 impl<S> Layer<S> for SecurityHeadersLayer {
-    type Service = SecurityHeaders<S>;
+    type Service = Layered<S, Self>;
 
-    fn layer(&self, inner: S) -> SecurityHeaders<S> {
-        SecurityHeaders { inner }
+    fn layer(&self, inner: S) -> Self::Service {
+        Layered::new(inner, *self)
     }
 }
 
-impl<S> Service<Request> for SecurityHeaders<S>
-where
-    S: Service<Request, Response = Response>,
-    S::Future: Send + 'static,
-{
-    type Response = Response;
-    type Error = S::Error;
-    type Future = BoxFuture<Result<Response, S::Error>>;
+impl<S: Service<Request, Response = Response>> Around<S> for SecurityHeadersLayer {
+    type Future = Answer<S::Future, ()>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request) -> Self::Future {
-        let answer = self.inner.call(request);
-        Box::pin(async move {
-            let mut response = answer.await?;
-            let https =
-                response.extensions().get::<Origin>().is_some_and(|origin| origin.scheme == Scheme::Https);
-            add(response.headers_mut(), https);
-            Ok(response)
-        })
+    fn answer(&self, inner: &mut S, request: Request) -> Self::Future {
+        Answer::of(inner.call(request), (), |(), response| careful(response))
     }
 }
 
-fn add(headers: &mut HeaderMap, https: bool) {
+fn careful(mut response: Response) -> Response {
+    let https = response.extensions().get::<Origin>().is_some_and(|origin| origin.scheme == Scheme::Https);
+    let headers = response.headers_mut();
     for (name, value) in ALWAYS {
         headers.entry(name).or_insert(value);
     }
     if https {
         headers.entry(STRICT_TRANSPORT_SECURITY).or_insert(STRICT_TRANSPORT);
     }
+    response
 }

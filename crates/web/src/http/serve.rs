@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,8 +18,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tower::{Service, ServiceExt};
 
+use super::Limits;
 use super::connection::{Turn, Turns, WatchedBody, WatchedStream, watch};
-use super::{BoxFuture, Limits};
 
 /// Connections that the system may hold ready before they are accepted.
 const BACKLOG: u32 = 1_024;
@@ -255,7 +256,7 @@ where
 {
     type Response = hyper::Response<WatchedBody>;
     type Error = Infallible;
-    type Future = BoxFuture<Result<Self::Response, Infallible>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
         self.turns.pass_to(Turn::Answer);
