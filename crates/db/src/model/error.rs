@@ -168,6 +168,9 @@ pub enum QueryError {
     /// The disk is full.
     #[error("the disk is full")]
     Full,
+    /// Too many operations wait for this tenant's data already. Nothing was done.
+    #[error("too many operations wait for the tenant's data")]
+    Crowded,
     /// Another connection held the database for too long.
     #[error("the database is busy")]
     Busy,
