@@ -156,7 +156,10 @@ async fn login(
         }
         Err(error) => return Err(error.into()),
     };
-    session::remove_expired(&db).await?;
+    // The session that this browser had is over: whoever else has its token has nothing.
+    if let Some(before) = cookies.session(&headers) {
+        session::end(&db, &before).await?;
+    }
     // A new session and a new visitor's token: what someone may have planted before is worth nothing now.
     let (token, _) = session::begin(&db, &user).await?;
     let mut response = see(&next.under(&mount));
