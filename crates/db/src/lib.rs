@@ -12,7 +12,7 @@ mod sqlite;
 mod tenant_db;
 
 pub use instance::{Instance, InstanceConfig, OpenError, Stats};
-pub use places::{Location, PlaceError, UnknownPlace};
+pub use places::{Exposed, Location, PlaceError, UnknownPlace};
 pub use sqlite::Synchronous;
 pub use tenant_db::{Query, TenantDb};
 

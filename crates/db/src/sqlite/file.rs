@@ -129,7 +129,7 @@ fn refused(error: TryLockError) -> LockError {
 /// A lock on a file that was unlinked meanwhile guards nothing: the path must still lead to what is held.
 fn still_there(held: File, path: &Path) -> Result<FileLock, LockError> {
     let ours = held.metadata().map_err(LockError::Io)?;
-    match path.metadata() {
+    match path.symlink_metadata() {
         Ok(there) if (there.dev(), there.ino()) == (ours.dev(), ours.ino()) => Ok(FileLock { held }),
         Ok(_) => Err(LockError::Held),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(LockError::Missing),
@@ -140,7 +140,7 @@ fn still_there(held: File, path: &Path) -> Result<FileLock, LockError> {
 /// Makes an empty database that only its owner can read, unless there is a file already. What SQLite keeps beside it
 /// gets the same permissions.
 pub(crate) fn create_private(path: &Path) -> io::Result<()> {
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+    match create_new_private(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
     }
@@ -160,6 +160,11 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
+}
+
+/// Makes a file that only its owner can read. It is an error if there is anything, a link that leads elsewhere included.
+pub(crate) fn create_new_private(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
 /// Removes a database and what SQLite keeps beside it. What is not there is no error, so that it can be done again.

@@ -13,3 +13,4 @@ mod purging;
 mod raw_sql;
 mod statuses;
 mod two_processes;
+mod unreadable;

@@ -17,6 +17,9 @@ use tenantry_db::model::QueryError;
 
 use super::RequestId;
 
+/// When a client may come again where too many others were there: whole seconds, and no less than one.
+const SOON: Duration = Duration::from_secs(1);
+
 type Cause = Arc<dyn Error + Send + Sync>;
 
 /// A request refused or failed: a status with its fixed text, and the cause for the log alone.
@@ -124,7 +127,9 @@ impl<E: Error + Send + Sync + 'static> From<E> for Failure {
         let causes = successors(Some(&error as &(dyn Error + 'static)), |&error| error.source());
         let of_data = causes.filter_map(|cause| cause.downcast_ref()).next();
         let status = of_data.map_or(StatusCode::INTERNAL_SERVER_ERROR, status_of);
-        Self(Refusal::caused_by(status, error))
+        let soon = matches!(of_data, Some(QueryError::Crowded | QueryError::Busy));
+        let refusal = Refusal::caused_by(status, error);
+        Self(if soon { refusal.retry_after(SOON) } else { refusal })
     }
 }
 
@@ -136,7 +141,9 @@ fn status_of(error: &QueryError) -> StatusCode {
         QueryError::Value(_) | QueryError::NotNull { .. } | QueryError::Check { .. } => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
-        QueryError::Timeout | QueryError::Closed | QueryError::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        QueryError::Timeout | QueryError::Closed | QueryError::Busy | QueryError::Crowded => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         QueryError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         QueryError::Full => StatusCode::INSUFFICIENT_STORAGE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
