@@ -157,8 +157,12 @@ async fn login(
         Err(error) => return Err(error.into()),
     };
     session::remove_expired(&db).await?;
-    // A new session and a new visitor's token: what someone may have planted before is worth nothing now.
+    // A new session and a new visitor's token: what someone may have planted before is worth nothing now. Nor is the
+    // session that was there: once its cookie is replaced, nobody could sign out of it.
     let (token, _) = session::begin(&db, &user).await?;
+    if let Some(before) = cookies.session(&headers) {
+        session::end(&db, &before).await?;
+    }
     let mut response = see(&next.under(&mount));
     cookies.set_session(&mut response, &token);
     cookies.set_visitor(&mut response, &Token::generate()?);

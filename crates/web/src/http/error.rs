@@ -2,15 +2,15 @@
 
 use std::any::Any;
 use std::error::Error;
-use std::fmt;
+use std::fmt::{self, Write};
 use std::iter::successors;
 use std::sync::Arc;
 use std::time::Duration;
 
 use askama::Template;
 use axum::body::{Body, HttpBody};
+use axum::http::StatusCode;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY};
-use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tenantry_db::model::QueryError;
@@ -165,18 +165,35 @@ pub(super) fn panicked(payload: Box<dyn Any + Send>) -> Response {
     Refusal::caused_by(StatusCode::INTERNAL_SERVER_ERROR, cause).into_response()
 }
 
-/// An error with all that caused it, in one line.
+/// An error with all that caused it, in one line, whatever someone's words in it are: an error may repeat what a
+/// client sent, and that must not look like a line of the log.
 struct Chain<'a>(&'a (dyn Error + 'static));
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
+        let mut line = OneLine(f);
+        write!(line, "{}", self.0)?;
         let mut next = self.0.source();
         while let Some(cause) = next {
-            write!(f, ": {cause}")?;
+            write!(line, ": {cause}")?;
             next = cause.source();
         }
         Ok(())
+    }
+}
+
+/// Writes what would end a line or steer a terminal as its escape.
+struct OneLine<'a, 'f>(&'a mut fmt::Formatter<'f>);
+
+impl fmt::Write for OneLine<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        text.chars().try_for_each(|character| {
+            if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
+                write!(self.0, "{}", character.escape_default())
+            } else {
+                self.0.write_char(character)
+            }
+        })
     }
 }
 
@@ -201,10 +218,10 @@ struct ErrorBody<'a> {
 
 /// Gives a refusal its body and logs its cause; an error status without any body gets the same form. Any other
 /// response is left as it is.
-pub(super) fn give_body(mut response: Response, id: &RequestId, method: &Method, json: bool) -> Response {
+pub(super) fn give_body(mut response: Response, id: &RequestId, json: bool) -> Response {
     let refusal = match response.extensions_mut().remove::<Refusal>() {
         Some(refusal) => refusal,
-        None if is_bare_error(&response) && method != Method::HEAD => Refusal::new(response.status()),
+        None if is_bare_error(&response) => Refusal::new(response.status()),
         None => return response,
     };
     refusal.log();
@@ -219,7 +236,10 @@ pub(super) fn give_body(mut response: Response, id: &RequestId, method: &Method,
 
 fn is_bare_error(response: &Response) -> bool {
     let error = response.status().is_client_error() || response.status().is_server_error();
-    error && response.body().size_hint().exact() == Some(0) && !response.headers().contains_key(CONTENT_TYPE)
+    // An answer to HEAD has no body in any case, but tells how long that of GET is.
+    let told = response.headers().get(CONTENT_LENGTH).is_some_and(|length| length != "0");
+    let empty = response.body().size_hint().exact() == Some(0) && !told;
+    error && empty && !response.headers().contains_key(CONTENT_TYPE)
 }
 
 fn json_body(refusal: &Refusal, id: &RequestId) -> String {
