@@ -82,7 +82,8 @@ async fn a_file_that_can_not_be_made_takes_everything_back() {
     let home = Home::Server { alias: Some("full".parse().unwrap()), isolation: Isolation::Database };
     let error =
         refused(&instance, vec![new("acme", &["acme.example"]), NewTenant { home, ..new("bad", &[]) }]).await;
-    assert!(matches!(error, CreateError::File(_)), "{error:?}");
+    let CreateError::NotTakenBack(why) = &error else { panic!("{error:?}") };
+    assert!(matches!(**why, CreateError::File(_)), "{error:?}");
     assert!(instance.directory().record(&slug("acme")).is_none());
     assert_eq!(site.listed("data/tenants"), Vec::<String>::new());
 
