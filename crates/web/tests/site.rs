@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::time::{Duration, Instant};
+
 use axum::Router;
 use axum::routing::{get, post};
 use common::{Setup, Site, header, start};
@@ -10,6 +12,9 @@ use reqwest::{Method, Response};
 use tenantry_core::{Tenant, Transition};
 use tenantry_db::TenantDb;
 use tenantry_web::http::{HostRules, MountPath, Resolvers};
+
+/// Ten times what a change of another program may take to be seen.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Says who the tenant is, by all that a handler can take, and how the path looks to the application.
 fn who() -> Router {
@@ -162,7 +167,10 @@ async fn debug_explains_a_refusal_and_nothing_else_does() {
     let helpful = start(Setup { hosts: debug, ..Setup::default() }).await;
     let (status, body) = text(helpful.get("new.localhost", "/").await).await;
     assert_eq!(status, 404);
-    assert!(body.contains("Known domains: acme.example, globex.example"), "{body}");
+    for link in [r#"href="http://acme.example/""#, r#"href="http://globex.example/""#] {
+        assert!(body.contains(link), "{link}: {body}");
+    }
+    assert!(body.contains("tenant domain add SLUG new.localhost"), "{body}");
     let (status, body) = text(helpful.get("evil.example", "/").await).await;
     assert_eq!(status, 400);
     assert!(body.contains("evil.example") && body.contains("ALLOWED_HOSTS"), "{body}");
@@ -245,5 +253,34 @@ async fn every_answer_bears_the_careful_headers_and_hsts_only_on_https() {
     }
     let https = site.request(Method::GET, "acme.example", "/who").header("x-forwarded-proto", "https");
     let response = https.send().await.unwrap();
-    assert_eq!(header(&response, "strict-transport-security"), "max-age=31536000");
+    assert_eq!(header(&response, "strict-transport-security"), "max-age=3600");
+
+    let off = start(Setup { hsts: Duration::ZERO, app: who(), ..Setup::default() }).await;
+    let https = off.request(Method::GET, "acme.example", "/who").header("x-forwarded-proto", "https");
+    assert_eq!(header(&https.send().await.unwrap(), "strict-transport-security"), "");
+}
+
+#[tokio::test]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "another program spoils the directory, and mends it; nothing tells when that is seen"
+)]
+async fn a_server_that_can_t_read_its_directory_is_alive_and_not_ready() {
+    let site = site().await;
+    let until = async |status: u16| {
+        let begun = Instant::now();
+        while site.get("evil.example", "/readyz").await.status() != status {
+            assert!(begun.elapsed() < PATIENCE, "/readyz does not answer {status}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let other = rusqlite::Connection::open(site.data().join("directory.db")).unwrap();
+    other.execute_batch("ALTER TABLE instance RENAME TO hidden").unwrap();
+    until(503).await;
+    assert_eq!(site.get("evil.example", "/healthz").await.status(), 200);
+    assert_eq!(site.get("acme.example", "/who").await.status(), 200, "what was read last is served on");
+    let body = site.get("evil.example", "/readyz").await.text().await.unwrap();
+    assert!(!body.contains("directory") && !body.contains("instance"), "{body}");
+    other.execute_batch("ALTER TABLE hidden RENAME TO instance").unwrap();
+    until(200).await;
 }

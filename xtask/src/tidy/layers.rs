@@ -41,6 +41,7 @@ pub(super) const FENCES: &[Fence] = &[
             "crates/db/src/model/typed.rs",
             "crates/db/src/tenant_db",
             "crates/db/tests/",
+            "crates/web/tests/",
             "bench/",
         ],
         because: "what knows SQLite is kept together, so that another database can stand beside it",

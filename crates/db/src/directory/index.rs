@@ -2,10 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tenantry_core::{HostName, Slug, Status, Tenant, TenantId, TenantKey, TenantRecord};
 
 use super::ResolveError;
+
+/// How old the last look at the file may get before whoever looks is held up rather than at work.
+const STALE: Duration = Duration::from_secs(5);
 
 /// All tenants, by everything that leads to one. Since it is whole, an unknown host costs no memory and no query.
 #[derive(Debug, Default)]
@@ -18,6 +22,8 @@ pub(super) struct Index {
     /// What this index is up to date with.
     pub(super) generation: i64,
     pub(super) removals: i64,
+    /// When it was last found to be as the file is. Nothing, when the last look at the file failed.
+    pub(super) looked: Option<Instant>,
 }
 
 impl Index {
@@ -31,6 +37,11 @@ impl Index {
             Status::Deleted | Status::Deleting => Err(ResolveError::Unknown),
             _ => Ok(Tenant::from_record(Arc::clone(record))?),
         }
+    }
+
+    /// Whether the last look at the file went well, and was not too long before `now`.
+    pub(super) fn is_followed(&self, now: Instant) -> bool {
+        self.looked.is_some_and(|looked| now.saturating_duration_since(looked) < STALE)
     }
 
     pub(super) fn by_slug(&self, slug: &Slug) -> Option<&Arc<TenantRecord>> {
@@ -84,5 +95,20 @@ impl Index {
         self.unreadable.retain(|id, _| keep(*id));
         let gone: Vec<TenantId> = self.by_id.keys().copied().filter(|id| !keep(*id)).collect();
         gone.into_iter().filter_map(|id| self.remove(id)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_follows_the_file_for_as_long_as_looks_at_it_go_well_and_often() {
+        let now = Instant::now();
+        let followed = |looked| Index { looked, ..Index::default() }.is_followed(now);
+        assert!(followed(Some(now)));
+        assert!(followed(now.checked_sub(STALE / 2)));
+        assert!(!followed(now.checked_sub(STALE)), "held up");
+        assert!(!followed(None), "failed");
     }
 }

@@ -66,12 +66,15 @@ pub enum DirectoryError {
     /// Something in the directory does not read as what it should be.
     #[error("the directory holds something that this program can't read: {0}")]
     Unreadable(String),
-    /// The disk is full. Nothing was changed.
-    #[error("the disk that holds the directory is full; nothing was changed")]
+    /// The disk is full. Of the change nothing was kept.
+    #[error("the disk that holds the directory is full: make room there and try again")]
     Full,
     /// SQLite refused.
     #[error("the directory's database refused")]
     Database(#[source] rusqlite::Error),
+    /// What is in memory may be out of date.
+    #[error("the directory can't be read, or a change of it takes too long")]
+    Stale,
     /// The directory is being closed.
     #[error("the directory is closed")]
     Closed,

@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -37,7 +37,9 @@ impl Owner {
         heard: Heard,
     ) -> Result<Self, DirectoryError> {
         let mut thread = Thread { db, index, heard, data_version: 0 };
-        thread.refresh()?;
+        let refreshed = thread.refresh();
+        thread.note_down(&refreshed);
+        refreshed?;
         let (send, receive) = mpsc::channel();
         std::thread::Builder::new()
             .name("tenantry-directory".to_owned())
@@ -66,12 +68,12 @@ impl Directory {
         answered.await.map_err(|_| DirectoryError::Closed)?
     }
 
-    /// Whether the directory can be read just now.
+    /// Whether memory follows the directory. It asks no database and waits for nobody, however often it is called.
     ///
     /// # Errors
-    /// Raised when it can't.
-    pub async fn check(&self) -> Result<(), DirectoryError> {
-        self.call(|db| Ok(db.query_row("SELECT generation FROM instance", [], |_| Ok(()))?)).await
+    /// Raised when the last look at the directory failed, or is longer ago than any change should take.
+    pub fn check(&self) -> Result<(), DirectoryError> {
+        if self.read().is_followed(Instant::now()) { Ok(()) } else { Err(DirectoryError::Stale) }
     }
 }
 
@@ -87,6 +89,7 @@ impl Thread {
                 Some(_) => self.refresh(),
                 None => self.refresh_if_others_changed(),
             };
+            self.note_down(&refreshed);
             if let Err(error) = &refreshed {
                 tracing::error!(%error, "the directory can't be read; what was read last is served on");
             }
@@ -94,6 +97,11 @@ impl Thread {
                 answer(refreshed);
             }
         }
+    }
+
+    fn note_down(&self, refreshed: &Result<(), DirectoryError>) {
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        index.looked = refreshed.is_ok().then(Instant::now);
     }
 
     fn refresh_if_others_changed(&mut self) -> Result<(), DirectoryError> {

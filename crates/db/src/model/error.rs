@@ -170,7 +170,7 @@ pub enum QueryError {
     #[error("the tenant's data is closed")]
     Closed,
     /// The disk is full.
-    #[error("the disk is full")]
+    #[error("the disk that holds the tenant's data is full: make room there and try again")]
     Full,
     /// Another connection held the database for too long.
     #[error("the database is busy")]

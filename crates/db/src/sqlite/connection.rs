@@ -67,6 +67,8 @@ impl OpenConnection {
     /// Opens a tenant's file. It is never created here.
     pub(super) fn open(path: &Path, access: Access, synchronous: Synchronous) -> rusqlite::Result<Self> {
         let mut db = open_existing(path)?;
+        #[cfg(feature = "testkit")]
+        super::count::count(&mut db)?;
         prepare(&db, synchronous)?;
         if access == Access::Read {
             db.pragma_update(None, "query_only", true)?;
@@ -111,6 +113,22 @@ pub(crate) fn is_sqlite(path: &Path) -> rusqlite::Result<bool> {
         Err((Some(ErrorCode::NotADatabase), _)) => Ok(false),
         Err((_, error)) => Err(error),
     }
+}
+
+/// Ends what a process that was killed has left of its work on a database: the file then holds what was committed, and
+/// unless another program is at work there, nothing lies beside it.
+pub(crate) fn settle(path: &Path) -> rusqlite::Result<()> {
+    let db = open_existing(path)?;
+    // To read is to play a journal back; to close last is to write the log into the file.
+    db.pragma_query_value(None, "schema_version", |_| Ok(()))?;
+    let mode: String = db.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+    if mode != "wal" {
+        // An empty journal is none for SQLite, which passes it over until it is told to keep one, and then not to.
+        for mode in ["persist", mode.as_str()] {
+            db.pragma_update_and_check(None, "journal_mode", mode, |_| Ok(()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether it failed because the disk is full.

@@ -10,6 +10,8 @@
 
 mod clock;
 mod connection;
+#[cfg(feature = "testkit")]
+pub(crate) mod count;
 mod file;
 mod lane;
 mod lease;
@@ -19,7 +21,7 @@ mod schedule;
 mod tests;
 mod worker;
 
-pub(crate) use connection::{is_full, is_sqlite, open_exclusively};
+pub(crate) use connection::{is_full, is_sqlite, open_exclusively, settle};
 pub(crate) use file::{
     DataFile, FileLock, LockError, PARTIAL, beside, create_private, parts, remove_database,
 };

@@ -116,3 +116,19 @@ async fn a_purge_that_found_the_data_in_use_is_ended_by_reconcile() {
     assert_eq!(site.listed("data/tenants"), Vec::<String>::new());
     assert_eq!(instance.reconcile().await.unwrap(), Reconciled::default());
 }
+
+#[tokio::test]
+async fn a_directory_that_can_t_be_read_is_told_and_what_was_read_is_served_on() {
+    let site = Site::new();
+    let server = site.open();
+    make(&server, "acme").await;
+    server.directory().check().unwrap();
+
+    let other = sqlite(&site.path("data/directory.db"));
+    other.execute_batch("ALTER TABLE instance RENAME TO hidden").unwrap();
+    until("the fault", async || server.directory().check().is_err()).await;
+    assert!(by_host(&server, "acme.example").is_ok());
+
+    other.execute_batch("ALTER TABLE hidden RENAME TO instance").unwrap();
+    until("its end", async || server.directory().check().is_ok()).await;
+}

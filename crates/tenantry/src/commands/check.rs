@@ -7,11 +7,15 @@ use serde::Serialize;
 use tenantry_core::HostPattern;
 use tenantry_db::Instance;
 use tenantry_db::lifecycle::Target;
+use tenantry_web::rest::TenantsAccess;
 
 use super::Context;
 use crate::cli::Failure;
 use crate::cli::args::CheckArgs;
-use crate::config::{Effective, TenantsApi};
+use crate::config::Effective;
+
+/// Seconds: as long as is right to try https out, and no longer.
+const HSTS_FOR_TRIAL: u32 = 3_600;
 
 /// What `check --json` prints.
 #[derive(Serialize)]
@@ -102,12 +106,17 @@ impl Context {
         if settings.allowed_hosts.contains(&HostPattern::Any) {
             found.push("ALLOWED_HOSTS allows every host".to_owned());
         }
-        if settings.tenants_api == TenantsApi::Public {
+        if settings.tenants_api == TenantsAccess::Public {
             found.push("TENANTS_API is public: anyone may read the list of all tenants".to_owned());
         }
         if settings.trusted_proxies.is_empty() {
             let why =
                 "TRUSTED_PROXIES is empty: behind a proxy that speaks https, sign-in over it is refused";
+            found.push(why.to_owned());
+        }
+        if settings.hsts <= HSTS_FOR_TRIAL {
+            let why = "SECURE_HSTS_SECONDS is an hour or less: after that a browser may ask over plain http again, where \
+                       others can answer it; raise it once https works for good";
             found.push(why.to_owned());
         }
         if settings.tenant_header.is_some() && settings.trusted_proxies.is_empty() {

@@ -1,7 +1,4 @@
-//! `demo`: two tenants with users and records in `./demo-data`, served at once.
-
-use std::collections::BTreeMap;
-use std::path::Path;
+//! `demo`: two tenants with users and records in a folder of their own, served at once.
 
 use tenantry_core::{HostName, Isolation, Slug, Tenant};
 use tenantry_db::Instance;
@@ -13,13 +10,12 @@ use super::people::give_demo_user;
 use super::{Context, logging};
 use crate::cli::Failure;
 
-const FOLDER: &str = "./demo-data";
 const TENANTS: [(&str, &str); 2] = [("acme", "Acme"), ("globex", "Globex")];
 const USER: &str = "demo";
 
 impl Context {
     pub(super) async fn demo(&mut self) -> Result<(), Failure> {
-        self.become_demo();
+        self.app = self.app.clone().shown_by_demo();
         logging::start(self.settings())?;
         let listener = self.listener().await?;
         let port = listener.local_addr()?.port();
@@ -35,21 +31,11 @@ impl Context {
             self.out.line(format_args!("          user {USER}, password {password}"));
         }
         self.out.line("");
-        self.out.line(
-            "The passwords are new at each start. Stop with Ctrl-C; what was made stays in ./demo-data.",
-        );
+        let folder = self.settings().data_dir.display().to_string();
+        self.out.line(format_args!(
+            "The passwords are new at each start. Stop with Ctrl-C; what was made stays in {folder}."
+        ));
         self.serve_on(listener, instance).await
-    }
-
-    /// The demo has a folder of its own and needs no configuration: a `.env` that lies here is another instance's.
-    fn become_demo(&mut self) {
-        let settings = &mut self.loaded.settings;
-        settings.data_dir = Path::new(FOLDER).to_owned();
-        settings.directory_url = None;
-        settings.databases = BTreeMap::new();
-        settings.secret_key = None;
-        settings.debug = true;
-        self.app = self.app.clone().shown_by_demo();
     }
 
     async fn migrate_quietly(&mut self, instance: &Instance) -> Result<(), Failure> {
@@ -58,7 +44,7 @@ impl Context {
         match summary.failed.into_iter().next() {
             Some((slug, error)) => {
                 let failure = Failure::new(format!("{slug} could not be migrated: {error}"));
-                Err(failure.hint(format!("remove {FOLDER} to start anew")))
+                Err(failure.hint(format!("remove {} to start anew", self.settings().data_dir.display())))
             }
             None => Ok(()),
         }

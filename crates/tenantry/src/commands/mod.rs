@@ -18,12 +18,14 @@ use crate::App;
 use crate::cli::args::{self, Command, Invocation};
 use crate::cli::{Failure, Output};
 use crate::config::{Loaded, Settings, Sources};
+use instance::Descriptors;
 
 /// What every command works with.
 pub(crate) struct Context {
     app: App,
     sources: Sources,
     loaded: Loaded,
+    descriptors: Descriptors,
     out: Output,
 }
 
@@ -65,16 +67,21 @@ fn run(app: App, words: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 impl Context {
     fn new(app: App, invocation: &Invocation, mut out: Output) -> Result<Self, Box<(Output, Failure)>> {
-        let sources = match Sources::from_process() {
-            Ok(sources) => invocation.apply(sources),
+        let sources = match invocation.sources() {
+            Ok(sources) => sources,
             Err(error) => return Err(Box::new((out, error.into()))),
         };
         for warning in sources.warnings() {
             out.warn(warning);
         }
-        match Settings::load(&sources) {
-            Ok(loaded) => Ok(Self { app, sources, loaded, out }),
-            Err(problems) => Err(Box::new((out, problems.into()))),
+        let loaded = match Settings::load(&sources) {
+            Ok(loaded) => loaded,
+            Err(problems) => return Err(Box::new((out, problems.into()))),
+        };
+        // Before anything is opened: a limit that is too low would show itself as whatever happens to fail first.
+        match Descriptors::of_process(&loaded.settings) {
+            Ok(descriptors) => Ok(Self { app, sources, loaded, descriptors, out }),
+            Err(failure) => Err(Box::new((out, failure))),
         }
     }
 

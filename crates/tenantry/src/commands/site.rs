@@ -1,26 +1,24 @@
 //! The whole site that an instance serves, made from the application and the settings.
 
+use std::time::Duration;
+
 use axum::Router;
 use tenantry_db::Instance;
 use tenantry_web::admin::Admin;
 use tenantry_web::auth::{FormTokens, Hasher, SecretKey};
 use tenantry_web::http::{Edge, HostRules, Limits, Resolvers};
-use tenantry_web::rest::{TenantsAccess, TenantsApi as TenantsRoutes};
+use tenantry_web::rest::TenantsApi;
 
 use super::Context;
 use crate::cli::Failure;
-use crate::config::{TenantsApi, secret_key};
+use crate::config::secret_key;
 
 impl Context {
     /// Every route of the instance and of its tenants, under the layers that find the tenant.
     pub(super) fn site(&self, instance: &Instance) -> Result<Router, Failure> {
         let settings = self.settings();
-        let access = match settings.tenants_api {
-            TenantsApi::Operators => TenantsAccess::Operators,
-            TenantsApi::Public => TenantsAccess::Public,
-        };
         let hasher = Hasher::default();
-        let tenants = TenantsRoutes::new(instance.directory().clone(), hasher.clone(), access);
+        let tenants = TenantsApi::new(instance.directory().clone(), hasher.clone(), settings.tenants_api);
         let admin = Admin {
             hasher,
             forms: FormTokens::new(&self.secret_key()?),
@@ -32,7 +30,7 @@ impl Context {
             hosts: HostRules {
                 allowed: settings.allowed_hosts.clone(),
                 base_domain: settings.base_domain.clone(),
-                proxies: settings.trusted_proxies.iter().copied().collect(),
+                proxies: settings.trusted_proxies.clone(),
                 debug: settings.debug,
             },
             resolvers: Resolvers {
@@ -40,6 +38,7 @@ impl Context {
                 path_prefix: settings.tenant_path_prefix.clone(),
                 header: settings.tenant_header.clone(),
             },
+            hsts: Duration::from_secs(settings.hsts.into()),
         };
         let of_tenants = admin.routes().merge(self.app.tenant_routes());
         Ok(edge.around(instance.clone(), tenants.routes(), of_tenants))
@@ -60,7 +59,7 @@ impl Context {
     pub(super) fn limits(&self) -> Limits {
         let settings = self.settings();
         Limits {
-            connections: self.descriptors().connections,
+            connections: self.descriptors.connections,
             body_bytes: settings.body_limit.bytes(),
             answer: settings.request_timeout,
             grace: settings.shutdown_grace,

@@ -1,17 +1,9 @@
 //! Settings that are one of a few words.
 
 use tenantry_db::Synchronous;
+use tenantry_web::rest::TenantsAccess;
 
 use super::{Value, ValueError};
-
-/// Who may read the list of tenants at `/api/tenants`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TenantsApi {
-    /// Operators only.
-    Operators,
-    /// Anyone.
-    Public,
-}
 
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +33,7 @@ macro_rules! choice {
     };
 }
 
-choice!(TenantsApi, "operators or public", "operators" => Operators, "public" => Public);
+choice!(TenantsAccess, "operators or public", "operators" => Operators, "public" => Public);
 choice!(LogFormat, "human or json", "human" => Human, "json" => Json);
 choice!(Synchronous, "full or normal", "full" => Full, "normal" => Normal);
 
@@ -51,7 +43,7 @@ mod tests {
 
     #[test]
     fn a_word_that_is_no_choice_is_told_the_choices() {
-        assert_eq!(TenantsApi::parse("Public"), Ok(TenantsApi::Public));
+        assert_eq!(TenantsAccess::parse("Public"), Ok(TenantsAccess::Public));
         assert_eq!(LogFormat::parse(" json "), Ok(LogFormat::Json));
         let error = Synchronous::parse("off").unwrap_err();
         assert_eq!(error.to_string(), "must be full or normal");

@@ -20,7 +20,7 @@ mod settings;
 mod sources;
 mod value;
 
-pub use choice::{LogFormat, TenantsApi};
+pub use choice::LogFormat;
 pub use database::FilePath;
 pub use dotenv::{Dotenv, DotenvError};
 pub use network::ListenAddress;

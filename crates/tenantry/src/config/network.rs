@@ -4,9 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
-use ipnet::IpNet;
 use tenantry_core::{HostName, HostPattern};
-use tenantry_web::http::PathPrefix;
+use tenantry_web::http::{PathPrefix, TrustedProxies};
 
 use super::value::items;
 use super::{Value, ValueError};
@@ -43,25 +42,19 @@ impl Value for Vec<HostPattern> {
     }
 }
 
-impl Value for Vec<IpNet> {
+impl Value for TrustedProxies {
     const KIND: &'static str = "comma-separated IP addresses and networks such as 10.0.0.0/8";
 
     fn parse(text: &str) -> Result<Self, ValueError> {
-        let network = |item: &str| {
-            let address = item.parse::<IpAddr>().map(IpNet::from);
-            address
-                .or_else(|_| item.parse::<IpNet>().map(|network| network.trunc()))
-                .map_err(|_| ValueError::Network(item.to_owned()))
-        };
-        items(text).map(network).collect()
+        Ok(text.parse()?)
     }
 
     fn unset() -> Option<Self> {
-        Some(Self::new())
+        Some(Self::default())
     }
 
     fn show(&self) -> String {
-        self.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+        self.to_string()
     }
 }
 
@@ -141,7 +134,7 @@ impl Value for PathPrefix {
     const KIND: &'static str = "the beginning of a path, such as /t";
 
     fn parse(text: &str) -> Result<Self, ValueError> {
-        text.trim().parse().map_err(|_| ValueError::PathPrefix)
+        Ok(text.trim().parse()?)
     }
 
     fn show(&self) -> String {
@@ -190,19 +183,16 @@ mod tests {
 
     #[test]
     fn trusted_proxies_are_addresses_and_networks() {
-        let networks = Vec::<IpNet>::parse("127.0.0.1, 10.1.2.3/8,::1").unwrap();
-        assert_eq!(networks.show(), "127.0.0.1/32,10.0.0.0/8,::1/128");
-        for text in ["example.com", "10.0.0.0/33", "10.0.0.1:80"] {
-            assert_eq!(Vec::<IpNet>::parse(text), Err(ValueError::Network(text.to_owned())), "{text}");
-        }
+        let proxies = <TrustedProxies as Value>::parse("127.0.0.1, 10.1.2.3/8,::1").unwrap();
+        assert_eq!(proxies.show(), "127.0.0.1/32,10.0.0.0/8,::1/128");
+        let error = <TrustedProxies as Value>::parse("10.0.0.1:80").unwrap_err().to_string();
+        assert_eq!(error, "\"10.0.0.1:80\" is neither an IP address nor a network such as 10.0.0.0/8");
     }
 
     #[test]
     fn a_path_prefix_begins_with_a_slash_and_holds_plain_segments() {
-        assert_eq!(<PathPrefix as Value>::parse("/t").unwrap().show(), "/t");
-        assert_eq!(<PathPrefix as Value>::parse("/a/b-c").unwrap().show(), "/a/b-c");
-        for text in ["/", "t", "//t", "/../t", "/t//", "/{t}", "/t?"] {
-            assert_eq!(<PathPrefix as Value>::parse(text), Err(ValueError::PathPrefix), "{text}");
-        }
+        assert_eq!(<PathPrefix as Value>::parse(" /a/b-c ").unwrap().show(), "/a/b-c");
+        let error = <PathPrefix as Value>::parse("/../t").unwrap_err();
+        assert!(error.to_string().starts_with("\"/../t\" is not a path prefix"), "{error}");
     }
 }

@@ -67,6 +67,18 @@ impl Value for NonZeroUsize {
     }
 }
 
+impl Value for u32 {
+    const KIND: &'static str = "whole number";
+
+    fn parse(text: &str) -> Result<Self, ValueError> {
+        text.trim().parse().map_err(|_| ValueError::Number)
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
 /// A number without a unit is seconds.
 impl Value for Duration {
     const KIND: &'static str = "length of time such as 30s, 500ms or 2m; a number alone is seconds";
@@ -133,6 +145,15 @@ mod tests {
         assert_eq!(NonZeroUsize::parse("10").map(NonZeroUsize::get), Ok(10));
         for text in ["0", "-1", "ten", "1e3"] {
             assert_eq!(NonZeroUsize::parse(text), Err(ValueError::Count), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_number_may_be_zero() {
+        assert_eq!(<u32 as Value>::parse(" 0 "), Ok(0));
+        assert_eq!(<u32 as Value>::parse("31536000").unwrap().show(), "31536000");
+        for text in ["-1", "1h", "4294967296", "1.5"] {
+            assert_eq!(<u32 as Value>::parse(text), Err(ValueError::Number), "{text:?}");
         }
     }
 }

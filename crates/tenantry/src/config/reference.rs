@@ -11,6 +11,7 @@ const INTRODUCTION: &str = "\
 A setting is given by a flag, where its paragraph names one, by the environment, or by a line `NAME=VALUE` of the file
 `.env` in the working directory; the first of these that has it wins. One that is empty is as if unset. Relative paths
 start from the working directory. `tenantry check --config` prints each setting, its value and where it came from.
+`tenantry demo` reads neither the environment nor `.env`: it is the same for everybody.
 
 In `.env` all that follows the `=` is the value, up to quotes around the whole of it: nothing is interpolated, and a
 comment has a line of its own. A line that is neither is named and skipped.

@@ -16,7 +16,7 @@ const BYTES: usize = 48;
 
 /// Raised when the file with the secret key can't be used.
 #[derive(Debug, thiserror::Error)]
-pub enum SecretKeyError {
+pub enum SecretKeyFileError {
     /// The file can't be read.
     #[error("can't read the secret key in {}: {source}", path.display())]
     Read {
@@ -60,18 +60,18 @@ pub enum SecretKeyError {
 ///
 /// # Errors
 /// Raised when the file can't be read or made, is open to others than its owner, or is empty.
-pub fn load_or_create(folder: &Path) -> Result<Secret, SecretKeyError> {
+pub fn load_or_create(folder: &Path) -> Result<Secret, SecretKeyFileError> {
     let path = folder.join(FILE_NAME);
     if let Some(key) = load(&path)? {
         return Ok(key);
     }
     create(folder, &path)?;
     // Read back rather than returned, since another process may have made it first.
-    load(&path)?.ok_or(SecretKeyError::Read { path, source: io::ErrorKind::NotFound.into() })
+    load(&path)?.ok_or(SecretKeyFileError::Read { path, source: io::ErrorKind::NotFound.into() })
 }
 
-fn load(path: &Path) -> Result<Option<Secret>, SecretKeyError> {
-    let failed = |source| SecretKeyError::Read { path: path.to_owned(), source };
+fn load(path: &Path) -> Result<Option<Secret>, SecretKeyFileError> {
+    let failed = |source| SecretKeyFileError::Read { path: path.to_owned(), source };
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -79,21 +79,21 @@ fn load(path: &Path) -> Result<Option<Secret>, SecretKeyError> {
     };
     let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o7777;
     if mode & 0o077 != 0 {
-        return Err(SecretKeyError::Exposed { path: path.to_owned(), mode });
+        return Err(SecretKeyFileError::Exposed { path: path.to_owned(), mode });
     }
     let mut text = String::new();
     file.read_to_string(&mut text).map_err(failed)?;
     match text.trim_end() {
-        "" => Err(SecretKeyError::Empty { path: path.to_owned() }),
+        "" => Err(SecretKeyFileError::Empty { path: path.to_owned() }),
         key => Ok(Some(Secret::new(key.to_owned()))),
     }
 }
 
 /// Writes the whole file beside its place and then links it there, so that nobody ever reads half a key.
-fn create(folder: &Path, path: &Path) -> Result<(), SecretKeyError> {
-    let failed = |source| SecretKeyError::Create { path: path.to_owned(), source };
+fn create(folder: &Path, path: &Path) -> Result<(), SecretKeyFileError> {
+    let failed = |source| SecretKeyFileError::Create { path: path.to_owned(), source };
     let mut bytes = [0; BYTES];
-    getrandom::fill(&mut bytes).map_err(SecretKeyError::Random)?;
+    getrandom::fill(&mut bytes).map_err(SecretKeyFileError::Random)?;
     let owner_only = fs::Permissions::from_mode(0o600);
     let mut file = tempfile::Builder::new()
         .prefix(".secret_key-")
@@ -161,8 +161,8 @@ mod tests {
         let path = folder.path().join(FILE_NAME);
         fs::write(&path, "\n").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        assert!(matches!(load_or_create(folder.path()), Err(SecretKeyError::Empty { .. })));
+        assert!(matches!(load_or_create(folder.path()), Err(SecretKeyFileError::Empty { .. })));
         let missing = folder.path().join("missing");
-        assert!(matches!(load_or_create(&missing), Err(SecretKeyError::Create { .. })));
+        assert!(matches!(load_or_create(&missing), Err(SecretKeyFileError::Create { .. })));
     }
 }

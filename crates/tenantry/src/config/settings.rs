@@ -7,16 +7,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::http::HeaderName;
-use ipnet::IpNet;
 use tenantry_core::{Alias, HostName, HostPattern};
 use tenantry_db::{Location, Synchronous};
-use tenantry_web::http::PathPrefix;
+use tenantry_web::http::{PathPrefix, TrustedProxies};
+use tenantry_web::rest::TenantsAccess;
 use tracing::level_filters::LevelFilter;
 
 use super::database;
-use super::{
-    ByteSize, FilePath, ListenAddress, LogFormat, Origin, Secret, Sources, TenantsApi, Value, ValueError,
-};
+use super::{ByteSize, FilePath, ListenAddress, LogFormat, Origin, Secret, Sources, Value, ValueError};
 
 /// What the table says about a setting.
 #[derive(Clone, Copy, Debug)]
@@ -151,14 +149,18 @@ settings! {
     /// Where the server listens. An address given to `serve` wins.
     listen "LISTEN": ListenAddress = Fallback::Text("127.0.0.1:8000");
     /// The proxies whose `X-Forwarded-…` headers are believed. From anyone else these headers are ignored.
-    trusted_proxies "TRUSTED_PROXIES": Vec<IpNet> = Fallback::Unset("none: forwarded headers are ignored");
+    trusted_proxies "TRUSTED_PROXIES": TrustedProxies = Fallback::Unset("none: forwarded headers are ignored");
+    /// How many seconds a browser that was answered over https asks the same host in no other way (HSTS); 0 does not
+    /// tell it so. It can't be taken back before its time, so begin with little, and raise it to a year (31536000) once
+    /// https works for good on every tenant's domain.
+    hsts "SECURE_HSTS_SECONDS": u32 = Fallback::Text("3600");
     /// The request header that names a tenant by its slug. Only for a server that nobody but a proxy can reach, since
     /// a client can send any header.
     tenant_header "TENANT_HEADER": Option<HeaderName> = Fallback::Unset("off: no header names a tenant");
     /// Serves each tenant below a path too: with `/t`, the tenant acme at /t/acme/.
     tenant_path_prefix "TENANT_PATH_PREFIX": Option<PathPrefix> = Fallback::Unset("off: no path names a tenant");
     /// Who may read the list of all tenants at `/api/tenants`.
-    tenants_api "TENANTS_API": TenantsApi = Fallback::Text("operators");
+    tenants_api "TENANTS_API": TenantsAccess = Fallback::Text("operators");
     /// In a database that Django made, replaces a user's password hash by a stronger one when the user signs in.
     /// Django can then no longer check that password, unless it has argon2 installed.
     password_upgrade "PASSWORD_UPGRADE": bool = Fallback::Text("false");
@@ -264,7 +266,7 @@ mod tests {
         assert!(loaded.effective.iter().all(|effective| effective.origin == Origin::Default));
         assert!(loaded.settings.databases.is_empty());
         assert!(!loaded.settings.debug);
-        assert_eq!(loaded.settings.tenants_api, TenantsApi::Operators);
+        assert_eq!(loaded.settings.tenants_api, TenantsAccess::Operators);
     }
 
     /// The file that the seed's users have, unchanged.

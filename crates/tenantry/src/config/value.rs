@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use axum::http::HeaderName;
 use tenantry_core::{HostError, HostName, HostPatternError};
+use tenantry_web::http::{PathPrefixError, TrustedProxiesError};
 use tracing::level_filters::LevelFilter;
 
 use super::Secret;
@@ -44,6 +45,9 @@ pub enum ValueError {
     /// Not a whole number above 0.
     #[error("must be a whole number above 0")]
     Count,
+    /// Not a whole number.
+    #[error("must be a whole number from 0 to {}", u32::MAX)]
+    Number,
     /// Not a length of time.
     #[error("must be a length of time such as 30s, 500ms or 2m")]
     Duration,
@@ -69,17 +73,15 @@ pub enum ValueError {
     /// Not an address with a port.
     #[error("must be ADDRESS:PORT, such as 127.0.0.1:8000, or a port alone")]
     Listen,
-    /// Not a network.
-    #[error("{0:?} is neither an IP address nor a network such as 10.0.0.0/8")]
-    Network(String),
+    /// Neither an address nor a network.
+    #[error(transparent)]
+    Proxies(#[from] TrustedProxiesError),
     /// Not the name of an HTTP header.
     #[error("must be the name of an HTTP header, such as X-Tenant")]
     Header,
     /// Not the beginning of a path.
-    #[error(
-        "must be the beginning of a path, such as /t: letters, digits, hyphens and underscores between slashes"
-    )]
-    PathPrefix,
+    #[error(transparent)]
+    PathPrefix(#[from] PathPrefixError),
     /// A PostgreSQL URL.
     #[error("PostgreSQL is not supported yet: give the path of a SQLite file, or of a folder for many")]
     Postgres,

@@ -9,7 +9,6 @@ use std::time::Duration;
 use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
 use super::Limits;
@@ -25,6 +24,8 @@ pub(super) enum Turn {
     Answer,
     /// The client's, to take its answer.
     Take,
+    /// The client's, to take the rest of its answer: nothing is added to it any more.
+    Rest,
 }
 
 /// Whose turn it is and since when, shared by the connection's stream, its service and its sentry.
@@ -67,16 +68,15 @@ impl Turns {
             Turn::Idle => self.allowed.idle,
             Turn::Head => self.allowed.head,
             Turn::Answer => self.allowed.answer,
-            Turn::Take => self.allowed.take,
+            Turn::Take | Turn::Rest => self.allowed.take,
         };
         (turn, since + allowed)
     }
 
-    /// The client took a piece of its answer: it has the whole time again. (A short answer's last pieces are on their
-    /// way when the body is already let go of.)
+    /// The client took a piece of its answer: it has the whole time again.
     fn extend(&self) {
         let mut state = self.lock();
-        if matches!(state.0, Turn::Take | Turn::Idle) {
+        if matches!(state.0, Turn::Take | Turn::Rest) {
             state.1 = Instant::now();
         }
     }
@@ -122,18 +122,18 @@ pub(super) async fn watch<C: Future>(turns: Turns, connection: C) -> Result<C::O
 
 /// A connection's stream, which notes what its client does.
 #[derive(Debug)]
-pub(super) struct WatchedStream {
-    stream: TcpStream,
+pub(super) struct WatchedStream<T> {
+    stream: T,
     turns: Turns,
 }
 
-impl WatchedStream {
-    pub(super) fn new(stream: TcpStream, turns: Turns) -> Self {
+impl<T> WatchedStream<T> {
+    pub(super) fn new(stream: T, turns: Turns) -> Self {
         Self { stream, turns }
     }
 }
 
-impl AsyncRead for WatchedStream {
+impl<T: AsyncRead + Unpin> AsyncRead for WatchedStream<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -148,7 +148,7 @@ impl AsyncRead for WatchedStream {
     }
 }
 
-impl AsyncWrite for WatchedStream {
+impl<T: AsyncWrite + Unpin> AsyncWrite for WatchedStream<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         if written.is_ready() {
@@ -174,7 +174,12 @@ impl AsyncWrite for WatchedStream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        if flushed.is_ready() {
+            // It comes once all is written that there was. Then the client is free to ask again.
+            self.turns.pass_if(Turn::Rest, Turn::Idle);
+        }
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -182,7 +187,7 @@ impl AsyncWrite for WatchedStream {
     }
 }
 
-/// An answer's body: once the connection has let go of it, the client is free to ask again.
+/// An answer's body: once the connection has let go of it, only what is already read of it is to be taken.
 #[derive(Debug)]
 pub(super) struct WatchedBody {
     inner: Body,
@@ -198,7 +203,7 @@ impl WatchedBody {
 
 impl Drop for WatchedBody {
     fn drop(&mut self) {
-        self.turns.pass_if(Turn::Take, Turn::Idle);
+        self.turns.pass_if(Turn::Take, Turn::Rest);
     }
 }
 

@@ -1,17 +1,21 @@
 //! A time by which each request is answered; a change runs to its end even when its client is gone.
 
-use std::task::{Context, Poll};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::extract::Request;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use tokio::time::timeout;
+use pin_project_lite::pin_project;
+use tokio::task::JoinHandle;
+use tokio::time::{Timeout, timeout};
 use tower::{Layer, Service};
 use tracing::Instrument;
 
 use super::error::Refusal;
-use super::{BoxFuture, InFlight, Limits};
+use super::layered::{Around, Layered};
+use super::{InFlight, Limits};
 
 /// Answers 503 when the handler takes longer than [`Limits::answer`], and protects changes from their clients.
 ///
@@ -27,15 +31,8 @@ use super::{BoxFuture, InFlight, Limits};
 ///     .route("/notes", post(async || "added"))
 ///     .layer(DeadlineLayer::new(&Limits::default()));
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct DeadlineLayer {
-    answer: Duration,
-}
-
-/// What [`DeadlineLayer`] makes of a service.
-#[derive(Clone, Debug)]
-pub struct Deadline<S> {
-    inner: S,
     answer: Duration,
 }
 
@@ -48,47 +45,58 @@ impl DeadlineLayer {
 }
 
 impl<S> Layer<S> for DeadlineLayer {
-    type Service = Deadline<S>;
+    type Service = Layered<S, Self>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Deadline { inner, answer: self.answer }
+        Layered::new(inner, *self)
     }
 }
 
-impl<S> Service<Request> for Deadline<S>
+impl<S> Around<S> for DeadlineLayer
 where
     S: Service<Request, Response = Response>,
     S::Error: Send + 'static,
     S::Future: Send + 'static,
 {
-    type Response = Response;
-    type Error = S::Error;
-    type Future = BoxFuture<Result<Response, S::Error>>;
+    type Future = InTime<S::Future, S::Error>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request) -> Self::Future {
+    fn answer(&self, inner: &mut S, request: Request) -> Self::Future {
         let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE);
         let in_flight = request.extensions().get::<InFlight>().cloned();
-        let answer = timeout(self.answer, self.inner.call(request));
+        let answer = timeout(self.answer, inner.call(request));
         if reads {
-            return Box::pin(async move { answer.await.unwrap_or_else(|_| Ok(too_late())) });
+            return InTime::Reading { answer };
         }
         let change = async move {
             let end = answer.await.unwrap_or_else(|_| Ok(too_late()));
             drop(in_flight);
             end
         };
-        let task = tokio::spawn(change.in_current_span());
-        Box::pin(async move {
-            match task.await {
-                Ok(end) => end,
-                Err(error) => {
-                    Ok(Refusal::caused_by(StatusCode::INTERNAL_SERVER_ERROR, error).into_response())
-                }
-            }
+        InTime::Changing { task: tokio::spawn(change.in_current_span()) }
+    }
+}
+
+pin_project! {
+    /// An answer that comes in time, or 503 in its place.
+    #[project = Projected]
+    #[derive(Debug)]
+    pub enum InTime<F, E> {
+        /// Dropped with its client.
+        Reading { #[pin] answer: Timeout<F> },
+        /// Goes on without its client.
+        Changing { task: JoinHandle<Result<Response, E>> },
+    }
+}
+
+impl<F: Future<Output = Result<Response, E>>, E> Future for InTime<F, E> {
+    type Output = Result<Response, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(match self.project() {
+            Projected::Reading { answer } => ready!(answer.poll(cx)).unwrap_or_else(|_| Ok(too_late())),
+            Projected::Changing { task } => ready!(Pin::new(task).poll(cx)).unwrap_or_else(|error| {
+                Ok(Refusal::caused_by(StatusCode::INTERNAL_SERVER_ERROR, error).into_response())
+            }),
         })
     }
 }

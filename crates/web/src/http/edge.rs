@@ -1,17 +1,21 @@
 //! All layers in their order: from a request's bytes to a handler that knows its tenant.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::response::IntoResponse;
 use axum::routing::get;
 use tenantry_core::TenantKey;
 use tenantry_db::Instance;
 use tenantry_db::directory::ResolveError;
 use tower::Layer;
+use tower::util::MapResponseLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{
-    BodyLimitsLayer, DeadlineLayer, HostLayer, HostRules, Limits, OPTIONS_SCRIPT, RequestIdLayer, Resolvers,
-    STYLE, SecurityHeadersLayer, TenantLayer, error, health,
+    BodyLimitsLayer, DeadlineLayer, HostLayer, HostRules, ICON, Limits, OPTIONS_SCRIPT, RequestIdLayer,
+    Resolvers, STYLE, SecurityHeadersLayer, TenantLayer, error, health,
 };
 
 /// What stands between the network and an application's routes.
@@ -23,13 +27,15 @@ pub struct Edge {
     pub hosts: HostRules,
     /// How a request names its tenant.
     pub resolvers: Resolvers,
+    /// How long browsers are to ask over https alone, see [`SecurityHeadersLayer::new`].
+    pub hsts: Duration,
 }
 
 impl Edge {
     /// The whole site: `app`'s routes below the tenant of each request, `instance_routes` (the instance's own, on every
     /// allowed host) before any tenant is looked for, `/healthz` and `/readyz` before even the host is.
     pub fn around(self, instance: Instance, instance_routes: Router, app: Router) -> Router {
-        let Self { limits, hosts, resolvers } = self;
+        let Self { limits, hosts, resolvers, hsts } = self;
         let proxies = hosts.proxies.clone();
         let directory = instance.directory().clone();
         let tenants = TenantLayer::new(instance.clone(), resolvers).debug(hosts.debug);
@@ -47,9 +53,15 @@ impl Edge {
             ));
         health::routes(instance)
             .route(STYLE.path, get(async || STYLE.response()))
+            .route(ICON.path, get(async || ICON.response()))
             .route(OPTIONS_SCRIPT.path, get(async || OPTIONS_SCRIPT.response()))
             .fallback_service(checked)
-            .layer(CatchPanicLayer::custom(error::panicked))
-            .layer((RequestIdLayer::new(proxies), SecurityHeadersLayer))
+            .layer((
+                RequestIdLayer::new(proxies),
+                SecurityHeadersLayer::new(hsts),
+                // The catcher gives the body a type of its own.
+                MapResponseLayer::new(IntoResponse::into_response),
+                CatchPanicLayer::custom(error::panicked),
+            ))
     }
 }

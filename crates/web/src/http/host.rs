@@ -3,17 +3,17 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use axum::extract::{ConnectInfo, Request};
 use axum::http::header::HOST;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, request};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tenantry_core::{HostError, HostName, HostPattern};
 use tower::{Layer, Service};
 
-use super::error::Refusal;
-use super::{BoxFuture, Origin, Scheme, TrustedProxies};
+use super::error::{Help, Refusal};
+use super::layered::{Answer, Around, Layered};
+use super::{Origin, Scheme, TrustedProxies};
 
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -72,22 +72,27 @@ pub struct HostLayer {
 
 type Registered = Arc<dyn Fn(&HostName) -> bool + Send + Sync>;
 
-/// What [`HostLayer`] makes of a service.
-#[derive(Clone)]
-pub struct Hosts<S> {
-    inner: S,
-    layer: HostLayer,
-}
-
 /// Raised when a request does not say in one way what was asked for; only the log and `DEBUG` see it.
 #[derive(Debug, thiserror::Error)]
 enum BadHost {
     #[error(transparent)]
     Host(#[from] HostError),
-    #[error("the host {0} is no tenant's domain and not in ALLOWED_HOSTS: add it there, or to a tenant")]
+    #[error("the host {0} is no tenant's domain and not in ALLOWED_HOSTS")]
     NotAllowed(HostName),
     #[error("the proxy sent {0} more than once, or in no known form")]
     Forwarded(HeaderName),
+}
+
+impl BadHost {
+    fn help(&self) -> Help {
+        let remedy = match self {
+            Self::NotAllowed(host) if !host.is_address() => {
+                Some(("Add it there, or let it lead to a tenant:", format!("tenant domain add SLUG {host}")))
+            }
+            _ => None,
+        };
+        Help { reason: self.to_string(), remedy, addresses: Vec::new() }
+    }
 }
 
 impl HostLayer {
@@ -103,26 +108,26 @@ impl HostLayer {
         Self { registered: Arc::new(registered), ..self }
     }
 
-    fn admit(&self, parts: &mut request::Parts) -> Result<Origin, BadHost> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    fn admit(&self, request: &mut Request) -> Result<Origin, BadHost> {
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
         let proxied = peer.is_some_and(|peer| self.rules.proxies.contains(peer));
-        let (host, authority) = host_of(parts, proxied)?;
+        let (host, authority) = host_of(request, proxied)?;
         if !self.rules.allow(&host) && !(self.registered)(&host) {
             return Err(BadHost::NotAllowed(host));
         }
-        let scheme = scheme_of(&parts.headers, proxied)?;
+        let scheme = scheme_of(request.headers(), proxied)?;
         let origin = Origin::of_authority(scheme, host.clone(), &authority);
         if let Some(peer) = peer {
-            let client = client_of(&parts.headers, peer, &self.rules.proxies);
-            parts.extensions.insert(ClientAddress(client));
+            let client = client_of(request.headers(), peer, &self.rules.proxies);
+            request.extensions_mut().insert(ClientAddress(client));
         }
-        parts.extensions.insert(host);
-        parts.extensions.insert(origin.clone());
+        request.extensions_mut().insert(host);
+        request.extensions_mut().insert(origin.clone());
         Ok(origin)
     }
 
     fn refuse(&self, error: BadHost) -> Response {
-        let help = self.rules.debug.then(|| format!("{error}."));
+        let help = self.rules.debug.then(|| error.help());
         let refusal = Refusal::caused_by(StatusCode::BAD_REQUEST, error);
         match help {
             Some(help) => refusal.help(help).into_response(),
@@ -132,15 +137,15 @@ impl HostLayer {
 }
 
 /// The host that the request is for, with the text that it was read from (its port is of use).
-fn host_of(parts: &request::Parts, proxied: bool) -> Result<(HostName, String), BadHost> {
-    let target = parts.uri.authority().map(|authority| authority.as_str().as_bytes());
-    let headers = parts.headers.get_all(HOST).iter().map(HeaderValue::as_bytes);
-    let host = HostName::of_request(target, headers)?;
-    let forwarded = if proxied { only(&parts.headers, FORWARDED_HOST)? } else { None };
+fn host_of(request: &Request, proxied: bool) -> Result<(HostName, String), BadHost> {
+    let headers = request.headers();
+    let target = request.uri().authority().map(|authority| authority.as_str().as_bytes());
+    let host = HostName::of_request(target, headers.get_all(HOST).iter().map(HeaderValue::as_bytes))?;
+    let forwarded = if proxied { only(headers, FORWARDED_HOST)? } else { None };
     match forwarded {
         Some(forwarded) => Ok((HostName::from_authority(forwarded.as_bytes())?, forwarded.to_owned())),
         None => {
-            let header = parts.headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+            let header = headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
             Ok((host, header.to_owned()))
         }
     }
@@ -179,39 +184,23 @@ fn client_of(headers: &HeaderMap, peer: IpAddr, proxies: &TrustedProxies) -> IpA
 }
 
 impl<S> Layer<S> for HostLayer {
-    type Service = Hosts<S>;
+    type Service = Layered<S, Self>;
 
-    fn layer(&self, inner: S) -> Hosts<S> {
-        Hosts { inner, layer: self.clone() }
+    fn layer(&self, inner: S) -> Self::Service {
+        Layered::new(inner, self.clone())
     }
 }
 
-impl<S> Service<Request> for Hosts<S>
-where
-    S: Service<Request, Response = Response>,
-    S::Error: Send + 'static,
-    S::Future: Send + 'static,
-{
-    type Response = Response;
-    type Error = S::Error;
-    type Future = BoxFuture<Result<Response, S::Error>>;
+impl<S: Service<Request, Response = Response>> Around<S> for HostLayer {
+    type Future = Answer<S::Future, Origin>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request) -> Self::Future {
-        let (mut parts, body) = request.into_parts();
-        match self.layer.admit(&mut parts) {
-            Ok(origin) => {
-                let answer = self.inner.call(Request::from_parts(parts, body));
-                Box::pin(async move {
-                    let mut response = answer.await?;
-                    response.extensions_mut().insert(origin);
-                    Ok(response)
-                })
-            }
-            Err(error) => Box::pin(std::future::ready(Ok(self.layer.refuse(error)))),
+    fn answer(&self, inner: &mut S, mut request: Request) -> Self::Future {
+        match self.admit(&mut request) {
+            Ok(origin) => Answer::of(inner.call(request), origin, |origin, mut response| {
+                response.extensions_mut().insert(origin);
+                response
+            }),
+            Err(error) => Answer::there(self.refuse(error)),
         }
     }
 }
@@ -237,18 +226,18 @@ mod tests {
         HostLayer::new(rules).also(|host| host.as_str() == "acme.example")
     }
 
-    fn parts(peer: &str, headers: &[(&'static str, &str)]) -> request::Parts {
+    fn request(peer: &str, headers: &[(&'static str, &str)]) -> Request {
         let mut request = Request::builder().uri("/").body(axum::body::Body::empty()).unwrap();
         for (name, value) in headers {
             request.headers_mut().append(*name, HeaderValue::from_str(value).unwrap());
         }
         let peer: SocketAddr = format!("{peer}:1").parse().unwrap();
         request.extensions_mut().insert(ConnectInfo(peer));
-        request.into_parts().0
+        request
     }
 
     fn origin(layer: &HostLayer, peer: &str, headers: &[(&'static str, &str)]) -> Option<String> {
-        layer.admit(&mut parts(peer, headers)).ok().map(|origin| origin.to_string())
+        layer.admit(&mut request(peer, headers)).ok().map(|origin| origin.to_string())
     }
 
     #[test]
@@ -317,8 +306,8 @@ mod tests {
             ("10.0.0.1", "203.0.113.9, nonsense, 10.0.0.2", "10.0.0.2"),
             ("10.0.0.1", "", "10.0.0.1"),
         ] {
-            let parts = parts(peer, &[("x-forwarded-for", forwarded_for)]);
-            let found = client_of(&parts.headers, peer.parse().unwrap(), &proxies);
+            let request = request(peer, &[("x-forwarded-for", forwarded_for)]);
+            let found = client_of(request.headers(), peer.parse().unwrap(), &proxies);
             assert_eq!(found, client.parse::<IpAddr>().unwrap(), "{peer} {forwarded_for}");
         }
     }

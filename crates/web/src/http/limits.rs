@@ -9,16 +9,16 @@ use std::time::Duration;
 use axum::BoxError;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
+use axum::http::StatusCode;
 use axum::http::header::{CONNECTION, HeaderValue};
-use axum::http::{StatusCode, request};
 use axum::response::{IntoResponse, Response};
 use http_body_util::LengthLimitError;
 use hyper::body::{Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower::{Layer, Service};
 
-use super::BoxFuture;
 use super::error::Refusal;
+use super::layered::{Answer, Around, Layered};
 
 /// What a client may take of the server. The defaults suit a server behind a reverse proxy as well as a bare one.
 ///
@@ -76,20 +76,8 @@ impl Default for Limits {
 ///     .route("/notes", post(async |text: String| text))
 ///     .layer(BodyLimitsLayer::new(&Limits { body_bytes: 1_000, ..Limits::default() }));
 /// ```
-#[derive(Clone, Debug)]
-pub struct BodyLimitsLayer {
-    bounds: Bounds,
-}
-
-/// What [`BodyLimitsLayer`] makes of a service.
-#[derive(Clone, Debug)]
-pub struct BodyLimits<S> {
-    inner: S,
-    bounds: Bounds,
-}
-
 #[derive(Clone, Copy, Debug)]
-struct Bounds {
+pub struct BodyLimitsLayer {
     bytes: usize,
     stall: Duration,
     total: Duration,
@@ -99,49 +87,42 @@ impl BodyLimitsLayer {
     /// The layer with the body's share of `limits`.
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
-        let bounds = Bounds { bytes: limits.body_bytes, stall: limits.body_stall, total: limits.body };
-        Self { bounds }
+        Self { bytes: limits.body_bytes, stall: limits.body_stall, total: limits.body }
+    }
+
+    fn bounded(self, body: Body, fault: Arc<Fault>) -> Body {
+        let inner = http_body_util::Limited::new(body, self.bytes);
+        let (stall, total) = (self.stall, self.total);
+        Body::new(TimedBody { inner, stall, total, end: None, timer: None, fault })
     }
 }
 
 impl<S> Layer<S> for BodyLimitsLayer {
-    type Service = BodyLimits<S>;
+    type Service = Layered<S, Self>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        BodyLimits { inner, bounds: self.bounds }
+        Layered::new(inner, *self)
     }
 }
 
-impl<S> Service<Request> for BodyLimits<S>
-where
-    S: Service<Request, Response = Response>,
-    S::Error: Send + 'static,
-    S::Future: Send + 'static,
-{
-    type Response = Response;
-    type Error = S::Error;
-    type Future = BoxFuture<Result<Response, S::Error>>;
+impl<S: Service<Request, Response = Response>> Around<S> for BodyLimitsLayer {
+    type Future = Answer<S::Future, Option<Arc<Fault>>>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request) -> Self::Future {
-        if request.body().is_end_stream() {
-            return Box::pin(self.inner.call(request));
+    fn answer(&self, inner: &mut S, mut request: Request) -> Self::Future {
+        if request.body().size_hint().lower() > self.bytes as u64 {
+            return Answer::there(refuse(StatusCode::PAYLOAD_TOO_LARGE));
         }
-        if request.body().size_hint().lower() > self.bounds.bytes as u64 {
-            return Box::pin(std::future::ready(Ok(refuse(StatusCode::PAYLOAD_TOO_LARGE))));
-        }
-        let fault = Arc::new(Fault::default());
-        let (parts, body) = request.into_parts();
-        let answer = self.inner.call(bounded(parts, body, self.bounds, Arc::clone(&fault)));
-        Box::pin(async move {
-            let response = answer.await?;
+        let fault = (!request.body().is_end_stream()).then(|| {
+            let fault = Arc::new(Fault::default());
+            let body = std::mem::take(request.body_mut());
+            *request.body_mut() = self.bounded(body, Arc::clone(&fault));
+            fault
+        });
+        Answer::of(inner.call(request), fault, |fault, response| {
             // The handler saw only a body that broke off; what it said about that is replaced by the reason.
-            match fault.get() {
-                Some(status) if !response.status().is_success() => Ok(refuse(status)),
-                _ => Ok(response),
+            match fault.and_then(|fault| fault.get()) {
+                Some(status) if !response.status().is_success() => refuse(status),
+                _ => response,
             }
         })
     }
@@ -153,21 +134,9 @@ fn refuse(status: StatusCode) -> Response {
     response
 }
 
-fn bounded(parts: request::Parts, body: Body, bounds: Bounds, fault: Arc<Fault>) -> Request {
-    let body = TimedBody {
-        inner: http_body_util::Limited::new(body, bounds.bytes),
-        stall: bounds.stall,
-        total: bounds.total,
-        end: None,
-        timer: None,
-        fault,
-    };
-    Request::from_parts(parts, Body::new(body))
-}
-
 /// Why a body broke off, told to the layer past the handler.
 #[derive(Debug, Default)]
-struct Fault(AtomicU8);
+pub struct Fault(AtomicU8);
 
 impl Fault {
     const SLOW: u8 = 1;

@@ -1,7 +1,7 @@
 //! HTTP: the accept loop, and the way from a request's bytes to a tenant, in layers that also stand alone.
 //!
 //! [`Edge`] puts the layers in their order. From the outside in: [`RequestIdLayer`], [`SecurityHeadersLayer`], the panic
-//! catcher, the public routes (`/healthz`, `/readyz`, the style sheet), [`HostLayer`], [`BodyLimitsLayer`],
+//! catcher, the public routes (`/healthz`, `/readyz`, the style sheet and the like), [`HostLayer`], [`BodyLimitsLayer`],
 //! [`DeadlineLayer`], [`TenantLayer`].
 
 mod accept;
@@ -13,6 +13,7 @@ mod edge;
 mod error;
 mod health;
 mod host;
+mod layered;
 mod limits;
 mod origin;
 mod proxies;
@@ -22,22 +23,20 @@ mod security;
 mod serve;
 mod tenant;
 
-use std::pin::Pin;
-
 pub(crate) use accept::{Chosen, choose};
-pub(crate) use assets::{OPTIONS_SCRIPT, STYLE};
+pub use assets::STYLE_SHEET;
+pub(crate) use assets::{ICON, OPTIONS_SCRIPT, STYLE};
 pub use claims::{PathPrefix, PathPrefixError, Resolvers};
-pub use deadline::{Deadline, DeadlineLayer};
+pub use deadline::DeadlineLayer;
 pub use edge::Edge;
 pub use error::{Failure, Refusal};
-pub use host::{ClientAddress, HostLayer, HostRules, Hosts};
-pub use limits::{BodyLimits, BodyLimitsLayer, Limits};
+pub use host::{ClientAddress, HostLayer, HostRules};
+pub use layered::Layered;
+pub use limits::{BodyLimitsLayer, Limits};
 pub use origin::{Origin, Scheme};
 pub use proxies::{TrustedProxies, TrustedProxiesError};
-pub use request_id::{REQUEST_ID, RequestId, RequestIdLayer, RequestIds};
+pub use request_id::{REQUEST_ID, RequestId, RequestIdLayer};
 pub use same_origin::{CrossSite, Evidence, evidence, same_origin};
-pub use security::{SecurityHeaders, SecurityHeadersLayer};
+pub use security::SecurityHeadersLayer;
 pub use serve::{InFlight, ServeError, Stopped, listen, serve};
-pub use tenant::{MountPath, TenantLayer, Tenants};
-
-type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+pub use tenant::{MountPath, TenantLayer};

@@ -1,5 +1,6 @@
 //! The proxies in front of the server: only what they say about a request's origin is believed.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
@@ -20,7 +21,7 @@ pub struct TrustedProxies(Vec<IpNet>);
 
 /// Raised when a part of a list of proxies is neither an address nor a network.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is neither an address (10.0.0.1) nor a network (10.0.0.0/8)")]
+#[error("{0:?} is neither an IP address nor a network such as 10.0.0.0/8")]
 pub struct TrustedProxiesError(String);
 
 impl TrustedProxies {
@@ -30,11 +31,11 @@ impl TrustedProxies {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
     }
-}
 
-impl FromIterator<IpNet> for TrustedProxies {
-    fn from_iter<I: IntoIterator<Item = IpNet>>(networks: I) -> Self {
-        Self(networks.into_iter().collect())
+    /// Whether nobody is believed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
@@ -49,10 +50,21 @@ impl FromStr for TrustedProxies {
     }
 }
 
+impl fmt::Display for TrustedProxies {
+    /// The networks with commas between them, an address as a network of its own.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, network) in self.0.iter().enumerate() {
+            let comma = if place == 0 { "" } else { "," };
+            write!(f, "{comma}{network}")?;
+        }
+        Ok(())
+    }
+}
+
 fn network(text: &str) -> Result<IpNet, TrustedProxiesError> {
     let address = text.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical()));
     address
-        .or_else(|_| text.parse::<IpNet>())
+        .or_else(|_| text.parse::<IpNet>().map(|network| network.trunc()))
         .map_err(|_| TrustedProxiesError(text.chars().take(60).collect()))
 }
 

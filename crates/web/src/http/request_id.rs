@@ -2,19 +2,20 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Instant;
 
 use axum::extract::{ConnectInfo, Request};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 use tenantry_core::Slug;
 use tower::{Layer, Service};
 use tracing::field::Empty;
+use tracing::instrument::Instrumented;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
 
-use super::{BoxFuture, TrustedProxies, accept, error};
+use super::layered::{Answer, Around, Layered};
+use super::{TrustedProxies, accept, error};
 
 /// The header that bears a request's id.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -74,11 +75,12 @@ pub struct RequestIdLayer {
     proxies: Arc<TrustedProxies>,
 }
 
-/// What [`RequestIdLayer`] makes of a service.
-#[derive(Clone, Debug)]
-pub struct RequestIds<S> {
-    inner: S,
-    proxies: Arc<TrustedProxies>,
+/// What the answer to a request needs of it.
+#[derive(Debug)]
+pub struct Asked {
+    id: RequestId,
+    json: bool,
+    start: Instant,
 }
 
 impl RequestIdLayer {
@@ -90,53 +92,40 @@ impl RequestIdLayer {
 }
 
 impl<S> Layer<S> for RequestIdLayer {
-    type Service = RequestIds<S>;
+    type Service = Layered<S, Self>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        RequestIds { inner, proxies: Arc::clone(&self.proxies) }
+        Layered::new(inner, self.clone())
     }
 }
 
-impl<S> Service<Request> for RequestIds<S>
-where
-    S: Service<Request, Response = Response>,
-    S::Future: Send + 'static,
-{
-    type Response = Response;
-    type Error = S::Error;
-    type Future = BoxFuture<Result<Response, S::Error>>;
+impl<S: Service<Request, Response = Response>> Around<S> for RequestIdLayer {
+    type Future = Instrumented<Answer<S::Future, Asked>>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut request: Request) -> Self::Future {
+    fn answer(&self, inner: &mut S, mut request: Request) -> Self::Future {
         let start = Instant::now();
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
         let id = RequestId::of(request.headers(), peer, &self.proxies);
         let path = request.uri().path();
         let span = tracing::info_span!("request", id = id.as_str(), method = %request.method(), path, tenant = Empty);
-        let method = request.method().clone();
         let json = accept::wants_json(request.headers());
         request.extensions_mut().insert(id.clone());
         request.extensions_mut().insert(RequestSpan(span.clone()));
-        let answer = span.in_scope(|| self.inner.call(request));
-        let answered = async move {
-            let response = answer.await?;
-            Ok(finish(response, &id, &method, json, start))
-        };
-        Box::pin(answered.instrument(span))
+        let answer = span.in_scope(|| inner.call(request));
+        Answer::of(answer, Asked { id, json, start }, Asked::finish).instrument(span)
     }
 }
 
-fn finish(response: Response, id: &RequestId, method: &Method, json: bool, start: Instant) -> Response {
-    let mut response = error::give_body(response, id, method, json);
-    if let Ok(value) = HeaderValue::from_str(id.as_str()) {
-        response.headers_mut().insert(REQUEST_ID, value);
+impl Asked {
+    fn finish(self, response: Response) -> Response {
+        let mut response = error::give_body(response, &self.id, self.json);
+        if let Ok(value) = HeaderValue::from_str(self.id.as_str()) {
+            response.headers_mut().insert(REQUEST_ID, value);
+        }
+        let milliseconds = self.start.elapsed().as_secs_f64() * 1_000.0;
+        tracing::info!(status = response.status().as_u16(), milliseconds, "answered");
+        response
     }
-    let milliseconds = start.elapsed().as_secs_f64() * 1_000.0;
-    tracing::info!(status = response.status().as_u16(), milliseconds, "answered");
-    response
 }
 
 #[cfg(test)]

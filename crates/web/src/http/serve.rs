@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,12 +14,13 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulConnection;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tower::{Service, ServiceExt};
 
+use super::Limits;
 use super::connection::{Turn, Turns, WatchedBody, WatchedStream, watch};
-use super::{BoxFuture, Limits};
 
 /// Connections that the system may hold ready before they are accepted.
 const BACKLOG: u32 = 1_024;
@@ -169,16 +171,13 @@ where
         }
     }
 
-    fn connection(
+    fn connection<T: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
         &self,
-        stream: TcpStream,
+        stream: T,
         peer: SocketAddr,
         place: OwnedSemaphorePermit,
         room: OwnedSemaphorePermit,
-    ) -> impl Future<Output = ()> + Send + use<S> {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection keeps its delay");
-        }
+    ) -> impl Future<Output = ()> + Send + use<S, T> {
         let turns = Turns::new(&self.limits);
         let in_flight = InFlight { _held: self.held.clone(), _room: Arc::new(room) };
         let answerer = Answerer { app: self.app.clone(), turns: turns.clone(), peer, in_flight };
@@ -202,7 +201,12 @@ where
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok(accepted) => return accepted,
+            Ok((stream, peer)) => {
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "a connection keeps its delay");
+                }
+                return (stream, peer);
+            }
             Err(error) if is_the_clients(&error) => {}
             Err(error) => {
                 tracing::error!(%error, "can't accept a connection; trying again");
@@ -261,7 +265,7 @@ where
 {
     type Response = hyper::Response<WatchedBody>;
     type Error = Infallible;
-    type Future = BoxFuture<Result<Self::Response, Infallible>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
         self.turns.pass_to(Turn::Answer);
@@ -275,24 +279,4 @@ where
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_port_in_use_is_named() {
-        let first = listen(([127, 0, 0, 1], 0).into()).unwrap();
-        let address = first.local_addr().unwrap();
-        let refused = listen(address).unwrap_err();
-        assert!(matches!(refused, ServeError::InUse(_)), "{refused:?}");
-        assert_eq!(
-            refused.to_string(),
-            format!("{address} is in use by another program: stop that one, or choose another address")
-        );
-    }
-
-    #[tokio::test]
-    async fn an_address_of_another_machine_is_named() {
-        let refused = listen(([192, 0, 2, 1], 8000).into()).unwrap_err();
-        assert_eq!(refused.to_string(), "192.0.2.1:8000 is not an address of this machine");
-    }
-}
+mod tests;

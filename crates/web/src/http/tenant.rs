@@ -2,12 +2,11 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::extract::Request;
 use axum::http::uri::PathAndQuery;
-use axum::http::{StatusCode, Uri, request};
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use tenantry_core::{HostName, NotServing, Status, Tenant, TenantKey};
 use tenantry_db::directory::{Directory, ResolveError};
@@ -15,9 +14,10 @@ use tenantry_db::{Instance, UnknownPlace};
 use tower::{Layer, Service};
 
 use super::claims::{BadClaim, Claims};
-use super::error::Refusal;
+use super::error::{Help, Refusal};
+use super::layered::{Answer, Around, Layered};
 use super::request_id::RequestSpan;
-use super::{BoxFuture, Resolvers};
+use super::{Origin, Resolvers};
 
 /// The domains that a helpful page names at most.
 const NAMED_DOMAINS: usize = 20;
@@ -65,19 +65,12 @@ pub struct TenantLayer {
     debug: bool,
 }
 
-/// What [`TenantLayer`] makes of a service.
-#[derive(Clone)]
-pub struct Tenants<S> {
-    inner: S,
-    layer: TenantLayer,
-}
-
 /// Raised when a request is not given a tenant; only the log and `DEBUG` see why.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NoTenant {
     #[error(transparent)]
     BadClaim(#[from] BadClaim),
-    #[error("no tenant has what the request names")]
+    #[error("this address leads to no tenant")]
     Unknown,
     #[error("what the request names leads to more than one tenant")]
     Disagreement,
@@ -102,22 +95,22 @@ impl TenantLayer {
         Self { debug, ..self }
     }
 
-    fn admit(&self, parts: &mut request::Parts) -> Result<(), NoTenant> {
-        let host = parts.extensions.get::<HostName>().ok_or(NoTenant::NoHost)?;
-        let claims = self.resolvers.claims(host, parts.uri.path(), &parts.headers)?;
+    fn admit(&self, request: &mut Request) -> Result<(), NoTenant> {
+        let host = request.extensions().get::<HostName>().ok_or(NoTenant::NoHost)?;
+        let claims = self.resolvers.claims(host, request.uri().path(), request.headers())?;
         let tenant = decide(&claims, |key| self.instance.directory().resolve(key))?;
-        if let Some(span) = parts.extensions.get::<RequestSpan>() {
+        if let Some(span) = request.extensions().get::<RequestSpan>() {
             span.name_tenant(tenant.slug());
         }
         let db = self.instance.tenant_db(&tenant)?;
-        let mount = claims.mount_end.map(|end| take_off(&mut parts.uri, end));
-        parts.extensions.insert(mount.unwrap_or_default());
-        parts.extensions.insert(db);
-        parts.extensions.insert(tenant);
+        let mount = claims.mount_end.map(|end| take_off(request.uri_mut(), end));
+        request.extensions_mut().insert(mount.unwrap_or_default());
+        request.extensions_mut().insert(db);
+        request.extensions_mut().insert(tenant);
         Ok(())
     }
 
-    fn refuse(&self, error: NoTenant) -> Response {
+    fn refuse(&self, error: NoTenant, origin: Option<&Origin>) -> Response {
         let status = match &error {
             NoTenant::BadClaim(_) | NoTenant::Unknown | NoTenant::Disagreement => StatusCode::NOT_FOUND,
             NoTenant::NotServing(_) | NoTenant::UnknownPlace(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -127,7 +120,7 @@ impl TenantLayer {
             NoTenant::NotServing(NotServing { status }) => Some(retry_after(*status)),
             _ => None,
         };
-        let help = self.debug.then(|| help(&error, self.instance.directory()));
+        let help = self.debug.then(|| help(&error, self.instance.directory(), origin));
         let mut refusal = Refusal::caused_by(status, error);
         if let Some(after) = after {
             refusal = refusal.retry_after(after);
@@ -185,14 +178,24 @@ fn retry_after(status: Status) -> Duration {
     }
 }
 
-fn help(error: &NoTenant, directory: &Directory) -> String {
+/// What went wrong, the command that may help, and where the tenants are, as the client may reach them.
+fn help(error: &NoTenant, directory: &Directory, origin: Option<&Origin>) -> Help {
     let records = directory.records();
-    let domains: Vec<&str> =
-        records.iter().flat_map(|record| &record.domains).map(HostName::as_str).take(NAMED_DOMAINS).collect();
-    match domains.as_slice() {
-        [] => format!("{error}. No tenant has a domain yet: tenantry tenant create SLUG --domain HOST"),
-        domains => format!("{error}. Known domains: {}", domains.join(", ")),
-    }
+    let domains = records.iter().flat_map(|record| &record.domains).take(NAMED_DOMAINS);
+    let addresses = domains.filter_map(|host| Some(Origin { host: host.clone(), ..origin?.clone() }));
+    let addresses: Vec<String> = addresses.map(|origin| format!("{origin}/")).collect();
+    // No address is a tenant's domain.
+    let host =
+        origin.filter(|origin| !origin.host.is_address()).map_or("HOST", |origin| origin.host.as_str());
+    let remedy = match error {
+        NoTenant::Unknown if addresses.is_empty() => {
+            Some(("Make the first tenant:", format!("tenant create SLUG --domain {host}")))
+        }
+        NoTenant::Unknown => Some(("Let it lead to one:", format!("tenant domain add SLUG {host}"))),
+        NoTenant::NotServing(_) => Some(("Serve it again:", "tenant activate SLUG".to_owned())),
+        _ => None,
+    };
+    Help { reason: error.to_string(), remedy, addresses }
 }
 
 /// Takes the first `end` bytes off the path. A path that a slug ended in becomes `/`.
@@ -213,32 +216,20 @@ fn take_off(uri: &mut Uri, end: usize) -> MountPath {
 }
 
 impl<S> Layer<S> for TenantLayer {
-    type Service = Tenants<S>;
+    type Service = Layered<S, Self>;
 
-    fn layer(&self, inner: S) -> Tenants<S> {
-        Tenants { inner, layer: self.clone() }
+    fn layer(&self, inner: S) -> Self::Service {
+        Layered::new(inner, self.clone())
     }
 }
 
-impl<S> Service<Request> for Tenants<S>
-where
-    S: Service<Request, Response = Response>,
-    S::Error: Send + 'static,
-    S::Future: Send + 'static,
-{
-    type Response = Response;
-    type Error = S::Error;
-    type Future = BoxFuture<Result<Response, S::Error>>;
+impl<S: Service<Request, Response = Response>> Around<S> for TenantLayer {
+    type Future = Answer<S::Future, ()>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request) -> Self::Future {
-        let (mut parts, body) = request.into_parts();
-        match self.layer.admit(&mut parts) {
-            Ok(()) => Box::pin(self.inner.call(Request::from_parts(parts, body))),
-            Err(error) => Box::pin(std::future::ready(Ok(self.layer.refuse(error)))),
+    fn answer(&self, inner: &mut S, mut request: Request) -> Self::Future {
+        match self.admit(&mut request) {
+            Ok(()) => Answer::of(inner.call(request), (), |(), response| response),
+            Err(error) => Answer::there(self.refuse(error, request.extensions().get())),
         }
     }
 }
@@ -283,13 +274,13 @@ mod tests {
     fn claims_lead_to_one_tenant_or_to_none() {
         for (host, names, expected) in [
             ("acme.example", &[][..], "acme"),
-            ("other.example", &[], "no tenant has what the request names"),
+            ("other.example", &[], "this address leads to no tenant"),
             ("other.example", &["acme"], "acme"),
             ("acme.example", &["acme"], "acme"),
             ("acme.example", &["acme", "acme"], "acme"),
             ("acme.example", &["globex"], "what the request names leads to more than one tenant"),
             ("other.example", &["acme", "globex"], "what the request names leads to more than one tenant"),
-            ("acme.example", &["nobody"], "no tenant has what the request names"),
+            ("acme.example", &["nobody"], "this address leads to no tenant"),
             ("gone.example", &[], "the tenant is not served: its status is suspended"),
             ("gone.example", &["gone"], "the tenant is not served: its status is suspended"),
             ("gone.example", &["acme"], "what the request names leads to more than one tenant"),

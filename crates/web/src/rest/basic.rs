@@ -2,8 +2,7 @@
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use data_encoding::BASE64;
 use zeroize::Zeroizing;
 
 /// A name and a password that a request brought.
@@ -36,7 +35,7 @@ pub(super) fn credentials(headers: &HeaderMap) -> Result<Option<Credentials>, Ba
     if words.next().is_some() || values.next().is_some() {
         return Err(BadBasic::Spaces);
     }
-    let decoded = Zeroizing::new(STANDARD.decode(encoded).map_err(|_| BadBasic::Encoding)?);
+    let decoded = Zeroizing::new(BASE64.decode(encoded).map_err(|_| BadBasic::Encoding)?);
     let text = std::str::from_utf8(&decoded).map_err(|_| BadBasic::Encoding)?;
     let (name, password) = text.split_once(':').ok_or(BadBasic::Encoding)?;
     Ok(Some(Credentials { name: name.to_owned(), password: Zeroizing::new(password.to_owned()) }))

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::Router;
@@ -28,7 +29,7 @@ pub(crate) struct Site {
     pub(crate) instance: Instance,
     pub(crate) address: SocketAddr,
     pub(crate) client: Client,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// What differs from test to test.
@@ -36,6 +37,7 @@ pub(crate) struct Setup {
     pub(crate) hosts: HostRules,
     pub(crate) resolvers: Resolvers,
     pub(crate) access: TenantsAccess,
+    pub(crate) hsts: Duration,
     pub(crate) app: Router,
 }
 
@@ -46,7 +48,13 @@ impl Default for Setup {
             proxies: "127.0.0.1".parse().unwrap(),
             ..HostRules::default()
         };
-        Self { hosts, resolvers: Resolvers::default(), access: TenantsAccess::Operators, app: Router::new() }
+        Self {
+            hosts,
+            resolvers: Resolvers::default(),
+            access: TenantsAccess::Operators,
+            hsts: Duration::from_secs(3_600),
+            app: Router::new(),
+        }
     }
 }
 
@@ -100,13 +108,14 @@ pub(crate) fn admin() -> Router {
 
 fn site(setup: Setup, folder: TempDir, instance: Instance) -> Site {
     let api = TenantsApi::new(instance.directory().clone(), Hasher::default(), setup.access);
-    let edge = Edge { limits: Limits::default(), hosts: setup.hosts, resolvers: setup.resolvers };
-    let app = edge.around(instance.clone(), api.routes(), setup.app);
+    let Setup { hosts, resolvers, hsts, app, .. } = setup;
+    let edge = Edge { limits: Limits::default(), hosts, resolvers, hsts };
+    let app = edge.around(instance.clone(), api.routes(), app);
     let listener = listen(([127, 0, 0, 1], 0).into()).unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(serve(listener, app, Limits::default(), std::future::pending()));
     let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-    Site { instance, address, client, _folder: folder }
+    Site { instance, address, client, folder }
 }
 
 impl Site {
@@ -128,6 +137,11 @@ impl Site {
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer).await;
         String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// The folder with the instance's own files.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
     }
 
     pub(crate) fn id_of(&self, slug: &str) -> TenantId {

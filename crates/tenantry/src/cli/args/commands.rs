@@ -38,6 +38,8 @@ pub enum Command {
     /// Print the lines that a hosts file needs to reach the tenants from this machine
     Hosts,
     /// Make two tenants with users and records in ./demo-data, and serve them
+    ///
+    /// The same for everybody: neither the environment nor .env is read, only what stands on the command line.
     Demo(ServeArgs),
     /// Finish or undo what was interrupted
     Reconcile {

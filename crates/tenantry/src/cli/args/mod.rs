@@ -17,7 +17,10 @@ pub use commands::{
 };
 pub use tenant::{CreateArgs, DomainCommand, ListArgs, TenantCommand};
 
-use crate::config::Sources;
+use crate::config::{DotenvError, Sources};
+
+/// Where the demo keeps what it makes.
+const DEMO_FOLDER: &str = "./demo-data";
 
 /// Who the command line says it is: the application's own name and version.
 #[derive(Clone, Copy, Debug)]
@@ -76,9 +79,22 @@ impl Invocation {
         }
     }
 
-    /// `sources` with what this command line sets.
-    #[must_use]
-    pub fn apply(&self, mut sources: Sources) -> Sources {
+    /// All that may set a setting for this command line: itself, the environment and `.env`. For the demo, itself alone:
+    /// it is the same for everybody, and what lies here is another instance's.
+    ///
+    /// # Errors
+    /// Raised when `.env` is needed and is there but can't be read.
+    pub fn sources(&self) -> Result<Sources, DotenvError> {
+        let below = match self.command {
+            Command::Demo(_) => Sources::default()
+                .with_flag("DATA_DIR", "demo", DEMO_FOLDER)
+                .with_flag("DEBUG", "demo", "true"),
+            _ => Sources::from_process()?,
+        };
+        Ok(self.apply(below))
+    }
+
+    fn apply(&self, mut sources: Sources) -> Sources {
         if let Some(data) = &self.data {
             sources = sources.with_flag("DATA_DIR", "--data", data);
         }
