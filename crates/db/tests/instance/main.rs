@@ -6,6 +6,7 @@
 mod claiming;
 mod common;
 mod creating;
+mod damaged;
 mod faults;
 mod migrating;
 mod opening;

@@ -77,7 +77,7 @@ impl TenantsApi {
     /// The API over the tenants of `directory`, whose operators' passwords `hasher` checks.
     #[must_use]
     pub fn new(directory: Directory, hasher: Hasher, access: TenantsAccess) -> Self {
-        Self { directory, hasher, access }
+        Self { directory, hasher: hasher.of_operators(), access }
     }
 
     /// The routes.
