@@ -1,7 +1,7 @@
 //! Where everything of an instance lies: the folders of its data, and the databases and servers that are configured.
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -274,7 +274,13 @@ fn file_of(folder: &Path, name: &OpaqueName, kind: &str) -> PathBuf {
 /// Makes a folder that only its owner can look into, unless it is there, and says where it really is.
 fn make_folder(path: &Path) -> Result<PathBuf, PlaceError> {
     let refused = |error| PlaceError::Folder { path: path.to_owned(), error };
+    let absolute = std::path::absolute(path).map_err(refused)?;
+    let missing: Vec<&Path> = absolute.ancestors().take_while(|folder| !folder.exists()).collect();
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(refused)?;
+    // The name of each stands in the folder above it, which has to be on the disk before anyone counts on what is inside.
+    for above in missing.iter().filter_map(|folder| folder.parent()) {
+        File::open(above).and_then(|above| above.sync_all()).map_err(refused)?;
+    }
     fs::canonicalize(path).map_err(refused)
 }
 

@@ -5,8 +5,17 @@ mod notes;
 
 use std::process::ExitCode;
 
+use axum::response::Redirect;
+use axum::routing::get;
+use axum::{Extension, Router};
 use tenantry::App;
+use tenantry::web::http::MountPath;
 
 fn main() -> ExitCode {
-    App::new("tenantry").demo(notes::app()).run()
+    App::new("tenantry").routes(Router::new().route("/", get(to_admin))).demo(notes::app()).run()
+}
+
+/// A tenant's site is nothing but its admin here.
+async fn to_admin(Extension(mount): Extension<MountPath>) -> Redirect {
+    Redirect::to(&format!("{}/admin/", mount.as_str()))
 }

@@ -29,9 +29,7 @@ fn start(folder: &Path, words: &[&str]) -> Server {
     demo.env("LISTEN", "192.0.2.1:80")
         .env("DATA_DIR", "from-the-environment")
         .env("TENANT_HEADER", "x-tenant");
-    let mut server = Server::run(demo.args(["demo", "127.0.0.1:0"]).args(words));
-    server.address = server.address.replace("acme.localhost", "127.0.0.1");
-    server
+    Server::run(demo.args(["demo", "127.0.0.1:0"]).args(words))
 }
 
 async fn get(demo: &Server, host: &str, path: &str, tenant: &str) -> (u16, String) {
@@ -56,6 +54,9 @@ async fn what_lies_in_the_folder_and_in_the_environment_is_another_instance_s() 
     let (status, acme) = get(&demo, "acme.localhost", "/notes", "globex").await;
     assert_eq!(status, 200, "no header names a tenant: {acme}");
     assert_ne!(get(&demo, "globex.localhost", "/notes", "").await.1, acme);
+    let (_, start) = get(&demo, "acme.localhost", "/", "").await;
+    assert!(start.contains("<h1>Acme</h1>") && start.contains("Note 1000 of Acme"), "{start}");
+    assert!(!start.contains("Globex"), "{start}");
     assert_eq!(get(&demo, "acme.localhost", "/t/globex/notes", "").await.0, 404, "no path does");
     assert_eq!(get(&demo, "acme.checkhost.local", "/notes", "").await.0, 400, "and no other domain");
     assert_eq!(get(&demo, "acme.localhost", "/api/tenants", "").await.0, 401);

@@ -2,9 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test's helpers fail the test")]
 
-#[path = "../../web/tests/isolation/client.rs"]
-#[allow(dead_code, reason = "nobody goes away here")]
-mod client;
 mod common;
 
 use std::fmt::Write;
@@ -14,16 +11,17 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use client::Client;
-use common::{Server, command, ok};
+use common::{Server, command, files, ok};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 const TENANTS: usize = 10_000;
 
 const UNKNOWN_HOSTS: usize = 100_000;
 
-/// Connections at a time.
-const CLIENTS: usize = 32;
+/// Connections that ask at a time: nearly all that the server has room for beside its files.
+const CLIENTS: usize = 64;
 
 const MIB: usize = 1_024 * 1_024;
 
@@ -33,6 +31,18 @@ const MOST_MEMORY: usize = 200 * MIB;
 /// What the allocator may keep of what it was given back. A server that remembered the unknown hosts, at some 100 bytes
 /// each, would grow by more.
 const NOISE: usize = 8 * MIB;
+
+/// As long as a session's token is, and nobody's.
+const NO_SESSION: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+/// `serve` by a process that may open so many files, and can't raise that.
+fn serve_within(descriptors: usize, folder: &Path) -> Command {
+    let binary = command(folder).get_program().to_owned();
+    let mut limited = Command::new("sh");
+    limited.args(["-c", &format!(r#"ulimit -n {descriptors}; exec "$0" serve"#)]).arg(binary);
+    limited.current_dir(folder).env_clear().env("LISTEN", "127.0.0.1:0").env("LOG_LEVEL", "warn");
+    limited
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_tenants_are_served_within_256_descriptors_and_unknown_hosts_leave_nothing() {
@@ -44,29 +54,37 @@ async fn ten_thousand_tenants_are_served_within_256_descriptors_and_unknown_host
     });
     std::fs::write(folder.join("tenants.csv"), list).unwrap();
     ok(folder, "tenant create --from tenants.csv");
-
-    let binary = command(folder).get_program().to_owned();
-    let mut few_descriptors = Command::new("sh");
-    few_descriptors.args(["-c", r#"ulimit -n 256; exec "$0" serve"#]).arg(binary);
-    few_descriptors.current_dir(folder).env_clear().env("LISTEN", "127.0.0.1:0");
-    let server = Server::run(&mut few_descriptors);
+    let server = Server::run(serve_within(256, folder).env("ALLOWED_HOSTS", ".allowed.example"));
     let address = server.address.trim_start_matches("http://").trim_end_matches('/').parse().unwrap();
+    let mut clients = Vec::new();
+    for _ in 0..CLIENTS {
+        clients.push(TcpStream::connect::<SocketAddr>(address).await.unwrap());
+    }
 
-    // To look for a session, the server asks the tenant's own file.
-    let failed = ask_all(address, TENANTS, |number| {
-        let host = format!("t{:05}.example", number * 7_919 % TENANTS);
-        (format!("GET /admin/ HTTP/1.1\r\nHost: {host}\r\nCookie: sessionid={NO_SESSION}\r\n\r\n"), 302)
-    });
-    assert_eq!(failed.await, Vec::<String>::new());
+    // The form names the tenant; to look for a session, the server asks the tenant's own file.
+    let clients = ask(clients, 2 * TENANTS, |number| {
+        let tenant = format!("t{:05}", number / 2 * 7_919 % TENANTS);
+        let cookie = format!("Cookie: sessionid={NO_SESSION}\r\n");
+        match number % 2 {
+            0 => Asked::new(&tenant, ".example", "/admin/login/", "", 200, format!("<h1>{tenant}</h1>")),
+            _ => {
+                Asked::new(&tenant, ".example", "/admin/", &cookie, 302, "location: /admin/login/".to_owned())
+            }
+        }
+    })
+    .await;
     let status = Status::of(&server);
     assert!(status.most_memory < MOST_MEMORY, "{} MiB", status.most_memory / MIB);
     assert!(status.descriptors <= 256, "{}", status.descriptors);
 
-    let unknown = |number: usize| (format!("GET / HTTP/1.1\r\nHost: h{number}.unknown.example\r\n\r\n"), 400);
-    assert_eq!(ask_all(address, UNKNOWN_HOSTS / 10, unknown).await, Vec::<String>::new());
-    let (before, files) = (Status::of(&server), files(&folder.join("data")));
-    let others = move |number: usize| unknown(number + UNKNOWN_HOSTS);
-    assert_eq!(ask_all(address, UNKNOWN_HOSTS, others).await, Vec::<String>::new());
+    // Half of them are let in, since tenants may be there, and found to be nobody's.
+    let unknown = |number: usize| match number % 2 {
+        0 => Asked::new(&format!("h{number}"), ".unknown.example", "/", "", 400, "Bad Request".to_owned()),
+        _ => Asked::new(&format!("h{number}"), ".allowed.example", "/", "", 404, "Not Found".to_owned()),
+    };
+    let clients = ask(clients, UNKNOWN_HOSTS / 10, unknown).await;
+    let (before, listed) = (Status::of(&server), files(&folder.join("data")));
+    let clients = ask(clients, UNKNOWN_HOSTS, move |number| unknown(number + UNKNOWN_HOSTS)).await;
     let after = Status::of(&server);
     assert!(
         after.memory < before.memory + NOISE,
@@ -74,39 +92,88 @@ async fn ten_thousand_tenants_are_served_within_256_descriptors_and_unknown_host
         after.memory / MIB,
         before.memory / MIB
     );
-    assert!(after.descriptors <= before.descriptors, "{}, {} before", after.descriptors, before.descriptors);
-    assert_eq!(self::files(&folder.join("data")), files);
+    assert_eq!(after.descriptors, before.descriptors, "as many connections, as many files");
+    assert_eq!(files(&folder.join("data")), listed);
+    drop(clients);
 }
 
-/// As long as a session's token is, and nobody's.
-const NO_SESSION: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+#[test]
+fn a_limit_of_descriptors_that_is_too_low_to_work_with_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    for limit in [10, 20, 63] {
+        let done = serve_within(limit, folder.path()).output().unwrap();
+        assert_eq!(
+            String::from_utf8(done.stderr).unwrap(),
+            format!(
+                "error: this process may open {limit} files, and it needs 64 at the least\n\
+                 hint: raise the limit: `ulimit -n 1024` in a shell, LimitNOFILE=1024 in a systemd unit\n"
+            )
+        );
+        assert_eq!(done.status.code(), Some(1));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was made");
+    }
+    ok(folder.path(), "tenant create acme --domain acme.localhost");
+    drop(Server::run(&mut serve_within(64, folder.path())));
+}
 
-/// Sends so many requests over all connections at once. What was not answered as it should be comes back.
-async fn ask_all(
-    address: SocketAddr,
+/// A request, and what its answer has.
+struct Asked {
+    request: String,
+    status: u16,
+    text: String,
+}
+
+impl Asked {
+    fn new(label: &str, domain: &str, path: &str, header: &str, status: u16, text: String) -> Self {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {label}{domain}\r\n{header}\r\n");
+        Self { request, status, text }
+    }
+
+    /// Sends it; the answer must be the one that is expected, and the connection stays.
+    async fn send(self, stream: &mut TcpStream) {
+        stream.write_all(self.request.as_bytes()).await.unwrap();
+        let answer = read_answer(stream).await;
+        let right = answer.get(9..12) == Some(&self.status.to_string()) && answer.contains(&self.text);
+        assert!(right, "{}{answer}", self.request);
+    }
+}
+
+/// Sends so many requests over all connections at once.
+async fn ask(
+    clients: Vec<TcpStream>,
     requests: usize,
-    request: impl Fn(usize) -> (String, u16) + Copy + Send + 'static,
-) -> Vec<String> {
+    asked: impl Fn(usize) -> Asked + Copy + Send + 'static,
+) -> Vec<TcpStream> {
     let begun = Arc::new(AtomicUsize::new(0));
-    let mut clients = JoinSet::new();
-    for _ in 0..CLIENTS {
+    let mut asking = JoinSet::new();
+    for mut client in clients {
         let begun = Arc::clone(&begun);
-        clients.spawn(async move {
-            let (mut client, mut failed) = (Client::new(address), Vec::new());
+        asking.spawn(async move {
             loop {
                 let number = begun.fetch_add(1, Ordering::Relaxed);
                 if number >= requests {
-                    return failed;
+                    return client;
                 }
-                let (text, status) = request(number);
-                let answer = client.ask(&text).await;
-                if answer.status() != status {
-                    failed.push(format!("{text}{:.200}", answer.text));
-                }
+                asked(number).send(&mut client).await;
             }
         });
     }
-    clients.join_all().await.concat()
+    asking.join_all().await
+}
+
+/// The head, and as much of a body as it says there is.
+async fn read_answer(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::with_capacity(4 * 1_024);
+    loop {
+        let read = stream.read_buf(&mut bytes).await.unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(read > 0, "the connection was closed in the middle of an answer: {text}");
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        if body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
+            return text.into_owned();
+        }
+    }
 }
 
 /// What the system says of a process.
@@ -127,19 +194,4 @@ impl Status {
         let descriptors = std::fs::read_dir(process.join("fd")).unwrap().count();
         Self { memory: bytes("VmRSS:"), most_memory: bytes("VmHWM:"), descriptors }
     }
-}
-
-/// Every file below a folder, but for what SQLite keeps beside the files that are open.
-fn files(folder: &Path) -> Vec<String> {
-    let mut names = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
-        if entry.file_type().unwrap().is_dir() {
-            names.extend(files(&entry.path()));
-        } else {
-            names.push(entry.path().display().to_string());
-        }
-    }
-    names.retain(|name| !name.ends_with("-wal") && !name.ends_with("-shm"));
-    names.sort();
-    names
 }

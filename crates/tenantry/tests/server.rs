@@ -54,6 +54,18 @@ async fn no_host_leads_to_a_tenant_that_is_not_its_own() {
 }
 
 #[tokio::test]
+async fn a_tenant_s_address_alone_leads_to_its_admin() {
+    let folder = two_tenants();
+    let with_paths = Server::run(command(folder.path()).arg("serve").env("TENANT_PATH_PREFIX", "/t"));
+    for (path, admin) in [("/", "/admin/"), ("/t/acme", "/t/acme/admin/"), ("/t/acme/", "/t/acme/admin/")] {
+        let answer = with_paths.get("acme.checkhost.local", path, "").await;
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{path}");
+        assert_eq!(answer.headers()[LOCATION], admin, "{path}");
+    }
+    assert_eq!(with_paths.get("evil.example", "/", "").await.status(), StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
 async fn a_change_by_a_command_reaches_the_server_beside_it() {
     let folder = two_tenants();
     let server = Server::start(folder.path());

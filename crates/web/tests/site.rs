@@ -167,7 +167,10 @@ async fn debug_explains_a_refusal_and_nothing_else_does() {
     let helpful = start(Setup { hosts: debug, ..Setup::default() }).await;
     let (status, body) = text(helpful.get("new.localhost", "/").await).await;
     assert_eq!(status, 404);
-    assert!(body.contains("Known domains: acme.example, globex.example"), "{body}");
+    for link in [r#"href="http://acme.example/""#, r#"href="http://globex.example/""#] {
+        assert!(body.contains(link), "{link}: {body}");
+    }
+    assert!(body.contains("tenant domain add SLUG new.localhost"), "{body}");
     let (status, body) = text(helpful.get("evil.example", "/").await).await;
     assert_eq!(status, 400);
     assert!(body.contains("evil.example") && body.contains("ALLOWED_HOSTS"), "{body}");

@@ -66,8 +66,8 @@ pub enum DirectoryError {
     /// Something in the directory does not read as what it should be.
     #[error("the directory holds something that this program can't read: {0}")]
     Unreadable(String),
-    /// The disk is full. Nothing was changed.
-    #[error("the disk that holds the directory is full; nothing was changed")]
+    /// The disk is full. Of the change nothing was kept.
+    #[error("the disk that holds the directory is full: make room there and try again")]
     Full,
     /// SQLite refused.
     #[error("the directory's database refused")]

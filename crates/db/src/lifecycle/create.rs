@@ -10,6 +10,7 @@ use tenantry_core::{Alias, HostName, Isolation, Placement, Slug, TenantId, Tenan
 
 use super::files::{self, FileError};
 use super::owner::{OwnerError, OwnerLock, random_name};
+use super::reconcile::ReconcileError;
 use super::template::TemplateError;
 use super::to_the_end;
 use crate::Instance;
@@ -42,6 +43,10 @@ pub enum Home {
         isolation: Isolation,
     },
     /// In a configured database, which it claims as a whole.
+    ///
+    /// What is there stays as it is. A claim that fails or is killed may leave there what it has done so far, each
+    /// migration as a whole or not at all, and SQLite's mark that the file is used with a write-ahead log; another claim
+    /// goes on from there.
     Database(Alias),
 }
 
@@ -99,6 +104,12 @@ pub enum CreateError {
     /// The directory can't be used.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
+    /// What had been begun when that failed can't be taken back now. It is not served, and the next creation or
+    /// reconcile takes it back.
+    #[error(
+        "{0}; what was begun can't be taken back now: the next `tenant create`, or `reconcile`, takes it back"
+    )]
+    NotTakenBack(#[source] Box<CreateError>),
 }
 
 /// How many tenants get their data between two calls that tell of it.
@@ -127,6 +138,7 @@ impl Instance {
         wanted: Vec<NewTenant>,
         made: impl Fn(usize) + Send,
     ) -> Result<Vec<Arc<TenantRecord>>, CreateError> {
+        self.end_what_is_left().await?;
         let rows = wanted.into_iter().map(|new| self.row(new)).collect::<Result<Vec<_>, _>>()?;
         let needs_template = rows.iter().any(|row| !row.existed);
         let template = if needs_template { Some(self.template().await?) } else { None };
@@ -135,11 +147,23 @@ impl Instance {
         let ids = self.0.directory.begin_create(rows.clone(), owner.name()).await?;
         let work: Vec<_> = ids.iter().copied().zip(rows).collect();
         if let Err(error) = self.make(&work, template.as_deref(), made).await {
-            self.undo(&work, &error).await;
-            return Err(error);
+            let taken_back = self.undo(&work).await;
+            return Err(if taken_back { error } else { CreateError::NotTakenBack(Box::new(error)) });
         }
         let records = ids.into_iter().filter_map(|id| self.0.directory.record_by_id(id));
         Ok(records.collect())
+    }
+
+    /// Ends what a creation or a purge left half done, on a full disk for one: its slugs, domains and databases are to
+    /// be had again.
+    async fn end_what_is_left(&self) -> Result<(), CreateError> {
+        if self.0.directory.journal().await?.is_empty() {
+            return Ok(());
+        }
+        self.reconcile().await.map(drop).map_err(|error| match error {
+            ReconcileError::Directory(error) => error.into(),
+            ReconcileError::File(error) => error.into(),
+        })
     }
 
     /// Makes one tenant.
@@ -228,29 +252,24 @@ impl Instance {
     async fn adopt(&self, id: TenantId, row: &NewRow) -> Result<(), CreateError> {
         let (path, lock) = self.0.places.files(&row.placement)?;
         drop(FileLock::create(&lock).map_err(|error| files::lock_failed(&lock, error))?);
+        files::sync_folders_of([&*lock])?;
         let file = Arc::new(DataFile::new(id, path.clone(), lock));
         let applied = apply(&self.0.pool, &file, &self.0.history).await;
         self.0.pool.close(id).await;
         applied.map(drop).map_err(|error| CreateError::Adopt { path, error })
     }
 
-    /// Takes back what was begun. What can't be taken back now, reconcile does.
-    async fn undo(&self, work: &[(TenantId, NewRow)], failed: &CreateError) {
-        // A file that someone else has put there since it was looked for is not ours to remove.
-        let foreign = match failed {
-            CreateError::File(failed) if failed.error.kind() == ErrorKind::AlreadyExists => {
-                Some(&failed.path)
-            }
-            _ => None,
-        };
+    /// Takes back what was begun, and says whether all of it could be. What can't be taken back now, reconcile does.
+    async fn undo(&self, work: &[(TenantId, NewRow)]) -> bool {
+        let mut all = true;
         for (id, row) in work {
-            let path = self.0.places.files(&row.placement).ok().map(|(path, _)| path);
-            let existed = row.existed || (path.is_some() && path.as_ref() == foreign);
-            let undone = self.undo_create(*id, &row.placement, existed).await;
+            let undone = self.undo_create(*id, &row.placement, row.existed).await;
             if let Err(error) = undone {
                 tracing::error!(%error, slug = %row.slug, "a tenant is half made; reconcile removes it");
+                all = false;
             }
         }
+        all
     }
 
     /// Takes back one creation: as if it had never been.
@@ -263,8 +282,10 @@ impl Instance {
         let (path, lock) = self.0.places.files(placement)?;
         self.0.pool.close(id).await;
         let _held = files::let_go(&lock).await.map_err(|error| files::lock_failed(&lock, error))?;
-        if existed {
-            files::remove(&lock)?;
+        // A file that was missing may have been put in its place since, and is not ours to remove.
+        let claimed = matches!(placement, Placement::Claimed { .. });
+        if existed || (claimed && !files::is_as_made(&path, &self.0.places.template())?) {
+            files::let_be(&path, &lock)?;
         } else {
             files::remove_tenant(&path, &lock)?;
         }
@@ -303,14 +324,11 @@ async fn copy_all(template: PathBuf, targets: Vec<(PathBuf, PathBuf)>) -> Result
 }
 
 fn copy_some(template: &Path, targets: &[(PathBuf, PathBuf)]) -> Result<(), FileError> {
-    let mut folders: Vec<&Path> = Vec::new();
     for (path, lock) in targets {
         drop(FileLock::create(lock).map_err(|error| files::lock_failed(lock, error))?);
         files::copy_template(template, path)?;
-        folders.extend(path.parent());
     }
-    folders.dedup();
-    folders.into_iter().try_for_each(files::sync_folder)
+    files::sync_folders_of(targets.iter().flat_map(|(path, lock)| [&**path, lock]))
 }
 
 /// Whether there is a file, and it is a SQLite database (an empty file is one).

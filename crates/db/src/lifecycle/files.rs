@@ -1,11 +1,12 @@
 //! The steps of a tenant's life that touch files. Each can be done again, and is durable when it returns.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::sqlite::{FileLock, LockError, remove_database};
+use crate::sqlite::{FileLock, LockError, remove_database, settle};
 
 /// Raised when a file can't be made or removed.
 #[derive(Debug, thiserror::Error)]
@@ -21,12 +22,6 @@ pub struct FileError {
 }
 
 impl FileError {
-    /// Whether the disk is full.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        matches!(self.error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
-    }
-
     pub(super) fn new(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |error| Self { path, action, error }
@@ -63,9 +58,11 @@ pub(super) fn copy_template(template: &Path, path: &Path) -> Result<(), FileErro
     fs::rename(&partial, path).map_err(FileError::new(path, "made"))
 }
 
-/// Makes what happened in a folder durable.
-pub(super) fn sync_folder(folder: &Path) -> Result<(), FileError> {
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(FileError::new(folder, "synced"))
+/// Makes durable that files have come into their folders, or gone from them.
+pub(super) fn sync_folders_of<'a>(files: impl IntoIterator<Item = &'a Path>) -> Result<(), FileError> {
+    let folders: BTreeSet<&Path> = files.into_iter().filter_map(Path::parent).collect();
+    let sync = |folder: &Path| File::open(folder).and_then(|folder| folder.sync_all());
+    folders.into_iter().try_for_each(|folder| sync(folder).map_err(FileError::new(folder, "synced")))
 }
 
 /// Removes a tenant's file, all that belongs to it, and at last its lock file.
@@ -73,7 +70,40 @@ pub(super) fn remove_tenant(path: &Path, lock: &Path) -> Result<(), FileError> {
     remove_database(path).map_err(FileError::new(path, "removed"))?;
     remove(&partial(path))?;
     remove(lock)?;
-    sync_folder(path.parent().unwrap_or(path))
+    sync_folders_of([path, lock])
+}
+
+/// Removes the lock file of a tenant that is no more.
+pub(super) fn remove_lock(lock: &Path) -> Result<(), FileError> {
+    remove(lock)?;
+    sync_folders_of([lock])
+}
+
+/// Leaves the database of a tenant that was not made after all to whoever put it there, without what this program, or
+/// one of its processes that was killed, left beside it.
+pub(super) fn let_be(path: &Path, lock: &Path) -> Result<(), FileError> {
+    remove(&partial(path))?;
+    if let Err(error) = settle(path) {
+        // Whoever opens it next does the same, whatever kept us from it.
+        tracing::warn!(%error, path = %path.display(), "what lies beside the database stays there for now");
+    }
+    remove_lock(lock)
+}
+
+/// Whether nobody can miss what is at `path`: nothing, or a file as it was made, empty or a copy of a template.
+pub(super) fn is_as_made(path: &Path, templates: &Path) -> Result<bool, FileError> {
+    let size = match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(FileError::new(path, "read")(error)),
+        Ok(there) if there.is_file() => there.len(),
+        Ok(_) => return Ok(false),
+    };
+    let same = |template: PathBuf| -> io::Result<bool> {
+        Ok(template.metadata()?.len() == size && fs::read(template)? == fs::read(path)?)
+    };
+    let mut listed = fs::read_dir(templates).map_err(FileError::new(templates, "read"))?;
+    let found = listed.try_fold(false, |found, template| Ok(found || same(template?.path())?));
+    Ok(size == 0 || found.map_err(FileError::new(path, "compared with the templates"))?)
 }
 
 /// Removes a file, if it is there.

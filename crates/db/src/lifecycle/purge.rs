@@ -84,7 +84,7 @@ impl Instance {
         })?;
         match placement {
             Placement::Made { .. } => files::remove_tenant(&path, &lock)?,
-            Placement::Claimed { .. } => files::remove(&lock)?,
+            Placement::Claimed { .. } => files::remove_lock(&lock)?,
         }
         drop(held);
         Ok(self.0.directory.remove(id, "tenant.purge").await?)

@@ -61,7 +61,7 @@ impl Instance {
             .and_then(|built| built.sync_all())
             .map_err(FileError::new(&building.path, "written"))?;
         std::fs::rename(&building.path, &template).map_err(FileError::new(&template, "made"))?;
-        files::sync_folder(&folder)?;
+        files::sync_folders_of([&*template])?;
         Ok(template)
     }
 }

@@ -68,12 +68,8 @@ fn text_match(column: &'static str, target: Target, how: Match, text: &str) -> R
                 None => from,
             }
         }
-        Match::ContainsIgnoringCase => {
-            sqlite_form::like_ignoring_case(column, format!("%{}%", escaped(text)))
-        }
-        Match::StartsWithIgnoringCase => {
-            sqlite_form::like_ignoring_case(column, format!("{}%", escaped(text)))
-        }
+        Match::ContainsIgnoringCase => sqlite_form::contains_ignoring_case(column, bound),
+        Match::StartsWithIgnoringCase => sqlite_form::starts_with_ignoring_case(column, bound),
     })
 }
 
@@ -88,16 +84,4 @@ fn after_prefix(prefix: &str) -> Option<String> {
         }
     }
     None
-}
-
-/// The text as a pattern of LIKE in which every character stands for itself.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        if matches!(character, '%' | '_' | '\\') {
-            escaped.push('\\');
-        }
-        escaped.push(character);
-    }
-    escaped
 }

@@ -150,6 +150,10 @@ pub enum QueryError {
         "the statement is not allowed: it ends the transaction, changes the connection or leaves the file"
     )]
     Denied,
+    /// A value or a row of more than 64 MiB, a statement of more than 8 MiB, or a pattern of LIKE or GLOB of more than
+    /// 500 bytes.
+    #[error("a value, a row, a pattern or the statement itself is too large")]
+    TooLarge,
     /// A transaction was begun inside another.
     #[error("a transaction can't be begun inside another")]
     NestedTransaction,
@@ -166,7 +170,7 @@ pub enum QueryError {
     #[error("the tenant's data is closed")]
     Closed,
     /// The disk is full.
-    #[error("the disk is full")]
+    #[error("the disk that holds the tenant's data is full: make room there and try again")]
     Full,
     /// Another connection held the database for too long.
     #[error("the database is busy")]

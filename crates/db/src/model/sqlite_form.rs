@@ -7,7 +7,7 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use rusqlite::types::{Value as Stored, ValueRef};
 use rust_decimal::Decimal;
-use sea_query::{Expr, ExprTrait, LikeExpr, QueryStatementWriter, SqliteQueryBuilder, Values};
+use sea_query::{Expr, QueryStatementWriter, SqliteQueryBuilder, Values};
 use uuid::Uuid;
 
 use super::check::scaled;
@@ -23,9 +23,19 @@ pub(super) fn contains(column: &'static str, text: sea_query::Value) -> Expr {
     Expr::cust_with_exprs("instr(?, ?) > 0", [Expr::col(column), Expr::Value(text)])
 }
 
-/// Whether a column is like a pattern, in which a backslash escapes, whatever the case of ASCII letters.
-pub(super) fn like_ignoring_case(column: &'static str, pattern: String) -> Expr {
-    Expr::col(column).like(LikeExpr::new(pattern).escape('\\'))
+/// The same, whatever the case of ASCII letters. LIKE would do too, but where text and pattern are long and alike it
+/// takes minutes for one value, in which nothing can stop it.
+pub(super) fn contains_ignoring_case(column: &'static str, text: sea_query::Value) -> Expr {
+    Expr::cust_with_exprs("instr(lower(?), lower(?)) > 0", [Expr::col(column), Expr::Value(text)])
+}
+
+/// Whether a column starts with a text, whatever the case of ASCII letters.
+pub(super) fn starts_with_ignoring_case(column: &'static str, text: sea_query::Value) -> Expr {
+    let text = Expr::Value(text);
+    Expr::cust_with_exprs(
+        "lower(substr(?, 1, length(?))) = lower(?)",
+        [Expr::col(column), text.clone(), text],
+    )
 }
 
 /// The most values that one statement takes.

@@ -36,9 +36,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Prepared statements kept on each connection.
 const STATEMENTS: usize = 64;
 
-/// Pragmas that only tell, and one that a migration needs inside its transaction. Every other is refused.
+/// Pragmas that only tell; full-text search asks the first. Every other is refused.
 const ALLOWED_PRAGMAS: [&str; 11] = [
-    "defer_foreign_keys",
+    "data_version",
     "foreign_key_check",
     "foreign_key_list",
     "index_info",
@@ -49,6 +49,18 @@ const ALLOWED_PRAGMAS: [&str; 11] = [
     "table_info",
     "table_list",
     "table_xinfo",
+];
+
+/// What a statement may take, far below SQLite's own bounds: what one tenant's takes, all others lack.
+const LIMITS: [(Limit, i32); 4] = [
+    (Limit::SQLITE_LIMIT_ATTACHED, 0),
+    // A value, or a row.
+    (Limit::SQLITE_LIMIT_LENGTH, 64 * 1_024 * 1_024),
+    // A statement, or a script of a migration.
+    (Limit::SQLITE_LIMIT_SQL_LENGTH, 8 * 1_024 * 1_024),
+    // A pattern of LIKE or GLOB. Each % may be one more call on the thread's stack, at whose end the process ends; and
+    // comparing takes the pattern's length times the text's, while nothing looks at the clock.
+    (Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 500),
 ];
 
 impl OpenConnection {
@@ -101,6 +113,22 @@ pub(crate) fn is_sqlite(path: &Path) -> rusqlite::Result<bool> {
     }
 }
 
+/// Ends what a process that was killed has left of its work on a database: the file then holds what was committed, and
+/// unless another program is at work there, nothing lies beside it.
+pub(crate) fn settle(path: &Path) -> rusqlite::Result<()> {
+    let db = open_existing(path)?;
+    // To read is to play a journal back; to close last is to write the log into the file.
+    db.pragma_query_value(None, "schema_version", |_| Ok(()))?;
+    let mode: String = db.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+    if mode != "wal" {
+        // An empty journal is none for SQLite, which passes it over until it is told to keep one, and then not to.
+        for mode in ["persist", mode.as_str()] {
+            db.pragma_update_and_check(None, "journal_mode", mode, |_| Ok(()))?;
+        }
+    }
+    Ok(())
+}
+
 /// Whether it failed because the disk is full.
 pub(crate) fn is_full(error: &rusqlite::Error) -> bool {
     let code = error.sqlite_error().map(|error| (error.code, error.extended_code));
@@ -126,7 +154,9 @@ fn prepare(db: &Connection, synchronous: Synchronous) -> rusqlite::Result<()> {
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true)?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
-    db.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+    for (limit, most) in LIMITS {
+        db.set_limit(limit, most)?;
+    }
     let mode: String = db.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
     if mode != "wal" {
         db.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0))?;
@@ -146,9 +176,13 @@ fn authorize(asked: &AuthContext<'_>, control: &AtomicBool) -> Authorization {
         | AuthAction::CreateTempIndex { .. }
         | AuthAction::CreateTempTrigger { .. }
         | AuthAction::CreateTempView { .. } => Authorization::Deny,
+        // `CREATE TABLE temp.t` and the like are none of those, but all of them enter what they make here.
+        AuthAction::Insert { .. } if asked.database_name == Some("temp") => Authorization::Deny,
         AuthAction::Transaction { .. } | AuthAction::Savepoint { .. } if !control.load(Ordering::Relaxed) => {
             Authorization::Deny
         }
+        // R-trees ask it when they are made.
+        AuthAction::Pragma { pragma_name: "page_size", pragma_value: None } => Authorization::Allow,
         AuthAction::Pragma { pragma_name, .. } if !ALLOWED_PRAGMAS.contains(&pragma_name) => {
             Authorization::Deny
         }

@@ -23,7 +23,7 @@ pub(crate) struct DataFile {
 /// The system lets go of it when the process ends, however it ends.
 #[derive(Debug)]
 pub(crate) struct FileLock {
-    _held: File,
+    held: File,
 }
 
 /// Raised when a tenant's `.lock` file could not be locked.
@@ -96,6 +96,14 @@ impl FileLock {
     }
 }
 
+impl Drop for FileLock {
+    /// To close it would not do: a program that another thread starts just now has the descriptor too for a moment.
+    fn drop(&mut self) {
+        // What can't be unlocked is let go of with the last descriptor.
+        let _ = self.held.unlock();
+    }
+}
+
 fn open_lock(path: &Path, create: bool) -> Result<File, LockError> {
     let mut options = OpenOptions::new();
     // A link in its place was put there since, and may lead to another tenant's lock.
@@ -122,7 +130,7 @@ fn refused(error: TryLockError) -> LockError {
 fn still_there(held: File, path: &Path) -> Result<FileLock, LockError> {
     let ours = held.metadata().map_err(LockError::Io)?;
     match path.metadata() {
-        Ok(there) if (there.dev(), there.ino()) == (ours.dev(), ours.ino()) => Ok(FileLock { _held: held }),
+        Ok(there) if (there.dev(), there.ino()) == (ours.dev(), ours.ino()) => Ok(FileLock { held }),
         Ok(_) => Err(LockError::Held),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(LockError::Missing),
         Err(error) => Err(LockError::Io(error)),

@@ -19,7 +19,7 @@ mod schedule;
 mod tests;
 mod worker;
 
-pub(crate) use connection::{is_full, is_sqlite, open_exclusively};
+pub(crate) use connection::{is_full, is_sqlite, open_exclusively, settle};
 pub(crate) use file::{DataFile, FileLock, LockError, create_private, remove_database};
 pub(crate) use lease::Lease;
 pub use pool::Synchronous;

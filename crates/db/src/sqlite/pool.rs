@@ -165,32 +165,25 @@ impl Pool {
     /// Ends the use of a tenant's file. Operations that wait are refused, those that run end; then it is closed, which
     /// the answer tells.
     pub(crate) fn begin_close(&self, tenant: TenantId) -> oneshot::Receiver<()> {
-        let (gone, closed) = oneshot::channel();
         let shared = self.shared();
-        let (refused, closing) = {
-            let mut state = shared.lock();
-            let closed = state.close(shared.key(tenant), gone);
-            shared.wake(state);
-            closed
-        };
-        for job in refused {
-            (job.work)(Err(EngineError::Closed));
-        }
-        if let Some(closing) = closing {
-            closing.close();
-        }
-        closed
+        let state = shared.lock();
+        let mut closed = shared.close(state, vec![shared.key(tenant)]);
+        closed.remove(0)
     }
 
     /// Closes every file. Nothing can be opened afterwards.
     pub(crate) async fn close_all(&self) {
-        let keys = {
-            let mut state = self.shared().lock();
+        let shared = self.shared();
+        let closed = {
+            let mut state = shared.lock();
             state.closing = true;
-            state.keys()
+            // Under the same lock: a file whose last job ends from now on is closed by whoever ran it.
+            let keys = state.keys();
+            shared.close(state, keys)
         };
-        for key in keys {
-            self.close(key).await;
+        for gone in closed {
+            // An error means that the sender is gone, and with it the lane.
+            let _ = gone.await;
         }
     }
 
@@ -267,6 +260,30 @@ impl Shared {
             state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
             state.idle_threads -= 1;
         }
+    }
+
+    /// Ends the use of files: what waits is refused, and each receiver hears when nothing of its file is open.
+    fn close(
+        self: &Arc<Self>,
+        mut state: MutexGuard<'_, State>,
+        keys: Vec<TenantId>,
+    ) -> Vec<oneshot::Receiver<()>> {
+        let (mut receivers, mut refused, mut closing) = (Vec::new(), Vec::new(), Vec::new());
+        for key in keys {
+            let (gone, closed) = oneshot::channel();
+            let (jobs, now) = state.close(key, gone);
+            receivers.push(closed);
+            refused.extend(jobs);
+            closing.extend(now);
+        }
+        self.wake(state);
+        for job in refused {
+            (job.work)(Err(EngineError::Closed));
+        }
+        for closing in closing {
+            closing.close();
+        }
+        receivers
     }
 
     pub(super) fn opened(self: &Arc<Self>, key: TenantId, lock: Option<FileLock>) {

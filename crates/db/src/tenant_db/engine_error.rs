@@ -37,6 +37,9 @@ fn sqlite_error(error: rusqlite::Error) -> QueryError {
         ErrorCode::OperationInterrupted => QueryError::Timeout,
         ErrorCode::ReadOnly => QueryError::ReadOnly,
         ErrorCode::AuthorizationForStatementDenied => QueryError::Denied,
+        ErrorCode::TooBig => QueryError::TooLarge,
+        // Without a code of its own.
+        ErrorCode::Unknown if message == "LIKE or GLOB pattern too complex" => QueryError::TooLarge,
         _ => QueryError::Database(error.into()),
     }
 }
@@ -83,6 +86,7 @@ mod tests {
         assert_eq!(seen(ffi::SQLITE_INTERRUPT, ""), "Timeout");
         assert_eq!(seen(ffi::SQLITE_READONLY, ""), "ReadOnly");
         assert_eq!(seen(ffi::SQLITE_AUTH, ""), "Denied");
+        assert_eq!(seen(ffi::SQLITE_TOOBIG, ""), "TooLarge");
         assert!(seen(ffi::SQLITE_CORRUPT, "").starts_with("Database"));
         assert!(seen(ffi::SQLITE_CONSTRAINT_DATATYPE, "").starts_with("Database"));
         assert_eq!(format!("{:?}", query_error(EngineError::Closed)), "Closed");

@@ -10,5 +10,6 @@ mod faults;
 mod migrating;
 mod opening;
 mod purging;
+mod raw_sql;
 mod statuses;
 mod two_processes;

@@ -1,5 +1,6 @@
 //! Opens the instance that the configuration describes, and what commands ask of it before their own work.
 
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use tenantry_db::{Instance, InstanceConfig, TenantDb};
 use super::Context;
 use crate::cli::args::Scope;
 use crate::cli::{Failure, Prompt};
+use crate::config::Settings;
 
 /// The longest that one operation on a tenant's data may run.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -20,8 +22,14 @@ const MIGRATION_DEADLINE: Duration = Duration::from_secs(6 * 60 * 60);
 /// Descriptors that are neither a connection's nor a tenant's file's: logs, the directory, the runtime's own.
 const RESERVED: usize = 40;
 
+/// The fewest descriptors that the program works with: those, a few connections, and a tenant's file or two.
+const LEAST: usize = 64;
+
 /// The descriptors that an open tenant takes: its file, the log, the log's index and the lock, with one more connection.
 const PER_TENANT: usize = 6;
+
+/// The fewest descriptors for tenants' files: one file with all its connections.
+const LEAST_FILES: usize = 10;
 
 /// The most files that are open without being asked for: each takes some 140 kB of memory.
 const MOST_OPEN: usize = 2_000;
@@ -33,6 +41,27 @@ pub(super) struct Descriptors {
     pub(super) connections: usize,
     /// For tenants' files.
     pub(super) files: usize,
+}
+
+impl Descriptors {
+    /// Raises the process's limit of descriptors as far as the system lets it, and shares it out as the settings say.
+    pub(super) fn of_process(settings: &Settings) -> Result<Self, Failure> {
+        let open_tenants = settings.open_tenants.map(NonZero::get);
+        Self::within(raised_limit(), settings.max_connections.get(), open_tenants)
+    }
+
+    /// Files come first, as far as is useful; a third of what there is stays for connections in any case.
+    fn within(limit: usize, connections: usize, open_tenants: Option<usize>) -> Result<Self, Failure> {
+        if limit < LEAST {
+            let message = format!("this process may open {limit} files, and it needs {LEAST} at the least");
+            return Err(Failure::new(message)
+                .hint("raise the limit: `ulimit -n 1024` in a shell, LimitNOFILE=1024 in a systemd unit"));
+        }
+        let available = limit - RESERVED;
+        let wanted = open_tenants.unwrap_or(MOST_OPEN).saturating_mul(PER_TENANT).max(LEAST_FILES);
+        let connections = connections.min((available / 3).max(available.saturating_sub(wanted)));
+        Ok(Self { connections, files: wanted.min(available - connections) })
+    }
 }
 
 impl Context {
@@ -52,7 +81,7 @@ impl Context {
             data: settings.data_dir.clone(),
             directory: settings.directory_url.as_ref().map(|file| file.path().clone()),
             databases: settings.databases.clone(),
-            descriptors: self.descriptors().files,
+            descriptors: self.descriptors.files,
             deadline,
             synchronous: settings.sqlite_synchronous,
             actor: self.actor(),
@@ -66,16 +95,6 @@ impl Context {
             Some(user) => format!("cli:{user}"),
             None => format!("cli:uid {}", rustix::process::getuid().as_raw()),
         }
-    }
-
-    /// Raises the process's limit of descriptors as far as the system lets it, and shares it out.
-    pub(super) fn descriptors(&self) -> Descriptors {
-        let settings = self.settings();
-        share(
-            raised_limit(),
-            settings.max_connections.get(),
-            settings.open_tenants.map(std::num::NonZero::get),
-        )
     }
 
     /// The tenant that a command is about: the one that is named, or the only one there is, or the one that is asked
@@ -135,27 +154,18 @@ fn raised_limit() -> usize {
     current.map_or(usize::MAX, |current| usize::try_from(current).unwrap_or(usize::MAX))
 }
 
-/// Files come first, as far as is useful; a third of what there is stays for connections in any case.
-fn share(limit: usize, connections: usize, open_tenants: Option<usize>) -> Descriptors {
-    let available = limit.saturating_sub(RESERVED).max(2 * PER_TENANT);
-    let wanted = open_tenants.unwrap_or(MOST_OPEN).saturating_mul(PER_TENANT);
-    let connections = connections.min((available / 3).max(available.saturating_sub(wanted)));
-    Descriptors { connections, files: wanted.min(available - connections) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn descriptors_are_never_promised_twice() {
-        for limit in [0, 64, 256, 1_024, 65_536, usize::MAX] {
+        for limit in [LEAST, 100, 256, 1_024, 65_536, usize::MAX] {
             for connections in [1, 1_024, 100_000] {
                 for open_tenants in [None, Some(1), Some(10_000_000)] {
-                    let shared = share(limit, connections, open_tenants);
-                    let available = limit.saturating_sub(RESERVED).max(2 * PER_TENANT);
-                    assert!(shared.connections + shared.files <= available, "{limit} {shared:?}");
-                    assert!(shared.connections >= 1 && shared.files >= PER_TENANT, "{limit} {shared:?}");
+                    let shared = Descriptors::within(limit, connections, open_tenants).unwrap();
+                    assert!(shared.connections + shared.files + RESERVED <= limit, "{limit} {shared:?}");
+                    assert!(shared.connections >= 1 && shared.files >= LEAST_FILES, "{limit} {shared:?}");
                 }
             }
         }
@@ -163,7 +173,14 @@ mod tests {
 
     #[test]
     fn a_small_limit_leaves_room_for_both() {
-        let shared = share(256, 1_024, None);
-        assert_eq!(shared, Descriptors { connections: 72, files: 144 });
+        let shared = Descriptors::within(256, 1_024, None);
+        assert_eq!(shared, Ok(Descriptors { connections: 72, files: 144 }));
+    }
+
+    #[test]
+    fn a_limit_that_is_too_small_is_refused() {
+        for limit in [0, LEAST - 1] {
+            assert!(Descriptors::within(limit, 1, Some(1)).is_err(), "{limit}");
+        }
     }
 }

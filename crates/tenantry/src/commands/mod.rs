@@ -18,12 +18,14 @@ use crate::App;
 use crate::cli::args::{self, Command, Invocation};
 use crate::cli::{Failure, Output};
 use crate::config::{Loaded, Settings, Sources};
+use instance::Descriptors;
 
 /// What every command works with.
 pub(crate) struct Context {
     app: App,
     sources: Sources,
     loaded: Loaded,
+    descriptors: Descriptors,
     out: Output,
 }
 
@@ -72,9 +74,14 @@ impl Context {
         for warning in sources.warnings() {
             out.warn(warning);
         }
-        match Settings::load(&sources) {
-            Ok(loaded) => Ok(Self { app, sources, loaded, out }),
-            Err(problems) => Err(Box::new((out, problems.into()))),
+        let loaded = match Settings::load(&sources) {
+            Ok(loaded) => loaded,
+            Err(problems) => return Err(Box::new((out, problems.into()))),
+        };
+        // Before anything is opened: a limit that is too low would show itself as whatever happens to fail first.
+        match Descriptors::of_process(&loaded.settings) {
+            Ok(descriptors) => Ok(Self { app, sources, loaded, descriptors, out }),
+            Err(failure) => Err(Box::new((out, failure))),
         }
     }
 

@@ -59,7 +59,7 @@ impl Context {
     pub(super) fn limits(&self) -> Limits {
         let settings = self.settings();
         Limits {
-            connections: self.descriptors().connections,
+            connections: self.descriptors.connections,
             body_bytes: settings.body_limit.bytes(),
             answer: settings.request_timeout,
             grace: settings.shutdown_grace,

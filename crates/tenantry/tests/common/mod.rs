@@ -3,19 +3,16 @@
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 #![allow(dead_code, reason = "each test binary uses its share")]
 
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+mod server;
 
-use reqwest::header::{COOKIE, HOST, SET_COOKIE};
-use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
 use tempfile::TempDir;
 
-pub(crate) const PASSWORD: &str = "Tenant-pass-1";
+pub(crate) use server::Server;
 
-/// Ten times what a change of another process may take to be seen.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PASSWORD: &str = "Tenant-pass-1";
 
 pub(crate) fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tenantry"));
@@ -56,89 +53,10 @@ pub(crate) fn two_tenants() -> TempDir {
     folder
 }
 
-/// A running server. Dropped, it is ended.
-pub(crate) struct Server {
-    pub(crate) process: Child,
-    pub(crate) address: String,
-    client: Client,
-    /// What it goes on to say has somewhere to go.
-    _output: BufReader<ChildStdout>,
-}
-
 impl Server {
     pub(crate) fn start(folder: &Path) -> Self {
         Self::run(command(folder).arg("serve"))
     }
-
-    /// Starts the server by a command that ends in it.
-    pub(crate) fn run(serve: &mut Command) -> Self {
-        let mut process = serve.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut output = BufReader::new(process.stdout.take().unwrap());
-        let mut said = String::new();
-        let address = loop {
-            assert!(output.read_line(&mut said).unwrap() > 0, "it ended before it served: {said}");
-            if let Some(address) = said.split_whitespace().find(|word| word.starts_with("http://")) {
-                break address.to_owned();
-            }
-        };
-        let client = Client::builder().redirect(redirect::Policy::none()).build().unwrap();
-        Self { process, address, client, _output: output }
-    }
-
-    /// A request that is ready to be sent.
-    pub(crate) fn request(&self, host: &str, path: &str) -> RequestBuilder {
-        let url = format!("{}{}", self.address.trim_end_matches('/'), path);
-        self.client.get(url).header(HOST, host)
-    }
-
-    pub(crate) async fn get(&self, host: &str, path: &str, cookie: &str) -> Response {
-        self.request(host, path).header(COOKIE, cookie).send().await.unwrap()
-    }
-
-    /// Signs in; the answer and the session's cookie.
-    pub(crate) async fn sign_in(
-        &self,
-        host: &str,
-        username: &str,
-        password: &str,
-    ) -> (Response, Option<String>) {
-        let form = self.get(host, "/admin/login/", "").await;
-        let visitor = cookie(&form, "csrftoken").unwrap();
-        let page = form.text().await.unwrap();
-        let token = page.split("csrfmiddlewaretoken\" value=\"").nth(1).unwrap().split('"').next().unwrap();
-        let fields = [
-            ("csrfmiddlewaretoken", token),
-            ("username", username),
-            ("password", password),
-            ("next", "/admin/"),
-        ];
-        let url = format!("{}admin/login/", self.address);
-        let request = self.client.post(url).header(HOST, host).header(COOKIE, visitor).form(&fields);
-        let answer = request.send().await.unwrap();
-        let session = cookie(&answer, "sessionid");
-        (answer, session)
-    }
-
-    /// Asks until the answer has this status.
-    pub(crate) async fn until(&self, host: &str, status: StatusCode) {
-        let begun = Instant::now();
-        while self.get(host, "/admin/login/", "").await.status() != status {
-            assert!(begun.elapsed() < PATIENCE, "{host} does not answer {status}");
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-}
-
-pub(crate) fn cookie(response: &Response, name: &str) -> Option<String> {
-    let texts = response.headers().get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let pairs = texts.filter_map(|text| text.split(';').next());
-    pairs.map(str::to_owned).find(|pair| pair.starts_with(&format!("{name}=")))
 }
 
 /// Compiles a library that stands between a program and the system, into `folder`.
@@ -149,4 +67,32 @@ pub(crate) fn shim(source: &Path, folder: &Path) -> PathBuf {
     compiler.args(["-shared", "-fPIC", "-O1", "-o"]).arg(&shim).arg(source).arg("-ldl");
     assert!(compiler.status().unwrap().success(), "a C compiler is needed: gcc, libc6-dev");
     shim
+}
+
+/// Every file below a folder, but for what SQLite keeps beside the files that are open.
+pub(crate) fn files(folder: &Path) -> Vec<String> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        if entry.file_type().unwrap().is_dir() {
+            names.extend(files(&entry.path()));
+        } else {
+            names.push(entry.path().display().to_string());
+        }
+    }
+    names.retain(|name| !name.ends_with("-wal") && !name.ends_with("-shm"));
+    names.sort();
+    names
+}
+
+/// Copies a folder with all that is in it.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
 }

@@ -17,13 +17,18 @@ use tenantry_db::TenantDb;
 
 use crate::auth::people::{SignInError, authenticate, hash_policy};
 use crate::auth::{FormTokens, Hasher, Holder, Password, Token, session};
-use crate::http::{Failure, MountPath, Origin, Refusal, same_origin};
+use crate::http::{CrossSite, Failure, MountPath, Origin, Refusal, same_origin};
 use cookies::Cookies;
 use next::Next;
 
-/// What Django's login page says to whoever it does not let in.
-const REFUSED: &str = "Please enter the correct username and password for a staff account. Note that both fields may be \
-                       case-sensitive.";
+/// Why nobody signs in here over plain http.
+const NEEDS_HTTPS: &str = "Logging in needs https: over plain http, others on the way could read passwords and sessions. \
+                           Ask for this page over https; whoever runs the server puts a proxy that speaks https in \
+                           front of it and names that proxy in TRUSTED_PROXIES.";
+
+/// Why a form is refused that may come from elsewhere.
+const NOT_OUR_FORM: &str = "The form that was sent is out of date, or was on another site's page. Go back, load the page \
+                            again, and send it from there.";
 
 /// Django's own words to browsers and proxies about a page that is for one person.
 const NEVER_CACHED: &str = "max-age=0, no-cache, no-store, must-revalidate, private";
@@ -64,7 +69,7 @@ struct Logout {
     csrfmiddlewaretoken: String,
 }
 
-/// Where a change was sent to: its origin, and what stands in front of its path.
+/// Where a request was sent to: its origin, and what stands in front of its path.
 type Site = (Extension<Origin>, Extension<MountPath>);
 
 impl Admin {
@@ -88,7 +93,7 @@ impl FromRequestParts<Admin> for Cookies {
         let origin = Extension::<Origin>::from_request_parts(parts, admin).await;
         let Extension(origin) = origin.map_err(IntoResponse::into_response)?;
         let cookies = Self::for_origin(&origin, admin.plain_http);
-        cookies.ok_or_else(|| (StatusCode::FORBIDDEN, pages::NEEDS_HTTPS).into_response())
+        cookies.ok_or_else(|| Refusal::new(StatusCode::FORBIDDEN).saying(NEEDS_HTTPS).into_response())
     }
 }
 
@@ -98,7 +103,7 @@ async fn to_index(Extension(mount): Extension<MountPath>) -> Response {
 
 async fn index(
     State(admin): State<Admin>,
-    Extension(mount): Extension<MountPath>,
+    (Extension(origin), Extension(mount)): Site,
     cookies: Cookies,
     tenant: Tenant,
     db: TenantDb,
@@ -110,7 +115,7 @@ async fn index(
         return Ok(to_login(&mount));
     }
     let form_token = admin.forms.issue(tenant.id(), Holder::Session(&token))?;
-    let page = pages::index(tenant.name(), &signed_in.user.username, &form_token, mount.as_str())?;
+    let page = pages::index(tenant.name(), &signed_in, &origin, &form_token, mount.as_str())?;
     Ok(never_cached(page.into_response()))
 }
 
@@ -140,14 +145,14 @@ async fn login(
         })
     };
     if let Err(cross_site) = same_origin(&headers, &origin, right_token) {
-        return Ok(Refusal::caused_by(StatusCode::FORBIDDEN, cross_site).into_response());
+        return Ok(not_our_form(cross_site));
     }
     let next = Next::of(&login.next);
     let policy = hash_policy(&db, admin.upgrade).await?;
     let user = match authenticate(&db, &admin.hasher, policy, &login.username, &login.password).await {
         Ok(user) if user.is_staff => user,
         Ok(_) | Err(SignInError::Refused) => {
-            return form_page(&admin, &cookies, &tenant, &mount, &headers, &next, Some(REFUSED));
+            return form_page(&admin, &cookies, &tenant, &mount, &headers, &next, Some(&login.username));
         }
         Err(error) => return Err(error.into()),
     };
@@ -176,7 +181,7 @@ async fn logout(
     let Some(token) = cookies.session(&headers) else { return Ok(to_login(&mount)) };
     let right_token = || admin.forms.accepts(&form.csrfmiddlewaretoken, tenant.id(), Holder::Session(&token));
     if let Err(cross_site) = same_origin(&headers, &origin, right_token) {
-        return Ok(Refusal::caused_by(StatusCode::FORBIDDEN, cross_site).into_response());
+        return Ok(not_our_form(cross_site));
     }
     session::end(&db, &token).await?;
     let mut response = to_login(&mount);
@@ -184,6 +189,11 @@ async fn logout(
     Ok(response)
 }
 
+fn not_our_form(cause: CrossSite) -> Response {
+    Refusal::caused_by(StatusCode::FORBIDDEN, cause).saying(NOT_OUR_FORM).into_response()
+}
+
+/// The sign-in form; with the name that was `refused`, if one was.
 fn form_page(
     admin: &Admin,
     cookies: &Cookies,
@@ -191,16 +201,23 @@ fn form_page(
     mount: &MountPath,
     headers: &HeaderMap,
     next: &Next,
-    error: Option<&str>,
+    refused: Option<&str>,
 ) -> Result<Response, Failure> {
     let visitor = match cookies.visitor(headers) {
         Some(visitor) => visitor,
         None => Token::generate()?,
     };
     let form_token = admin.forms.issue(tenant.id(), Holder::Visitor(&visitor))?;
-    let warning = cookies.are_plain();
-    let page = pages::login(tenant.name(), mount.as_str(), next.as_str(), &form_token, error, warning)?;
-    let mut response = page.into_response();
+    let page = pages::Login {
+        tenant: tenant.name(),
+        mount: mount.as_str(),
+        next: next.as_str(),
+        form_token: &form_token,
+        username: refused.unwrap_or_default(),
+        refused: refused.is_some(),
+        plain: cookies.are_plain(),
+    };
+    let mut response = page.page()?.into_response();
     cookies.set_visitor(&mut response, &visitor);
     Ok(never_cached(response))
 }

@@ -2,51 +2,64 @@
 
 use askama::Template;
 use axum::response::Html;
+use jiff::Timestamp;
 
-use crate::http::STYLE;
+use crate::auth::session::SignedIn;
+use crate::http::Origin;
 
+/// The sign-in form.
 #[derive(Template)]
 #[template(path = "login.html")]
-struct Login<'a> {
-    tenant: &'a str,
-    mount: &'a str,
-    next: &'a str,
-    form_token: &'a str,
-    error: Option<&'a str>,
-    warning: bool,
-    style: &'a str,
+pub(super) struct Login<'a> {
+    /// The tenant's name.
+    pub(super) tenant: &'a str,
+    /// What stands in front of the site's paths.
+    pub(super) mount: &'a str,
+    /// Where to go afterwards.
+    pub(super) next: &'a str,
+    pub(super) form_token: &'a str,
+    /// What was typed before and was refused, or nothing.
+    pub(super) username: &'a str,
+    /// Whether it was refused.
+    pub(super) refused: bool,
+    /// Whether the connection is not encrypted.
+    pub(super) plain: bool,
 }
 
 #[derive(Template)]
 #[template(path = "admin.html")]
 struct Index<'a> {
     tenant: &'a str,
-    user: &'a str,
+    signed_in: &'a SignedIn,
+    since: String,
+    origin: &'a Origin,
     form_token: &'a str,
     mount: &'a str,
-    style: &'a str,
 }
 
-pub(super) fn login(
-    tenant: &str,
-    mount: &str,
-    next: &str,
-    form_token: &str,
-    error: Option<&str>,
-    warning: bool,
-) -> Result<Html<String>, askama::Error> {
-    Login { tenant, mount, next, form_token, error, warning, style: STYLE.path }.render().map(Html)
+impl Login<'_> {
+    /// The page.
+    pub(super) fn page(&self) -> Result<Html<String>, askama::Error> {
+        self.render().map(Html)
+    }
 }
 
 pub(super) fn index(
     tenant: &str,
-    user: &str,
+    signed_in: &SignedIn,
+    origin: &Origin,
     form_token: &str,
     mount: &str,
 ) -> Result<Html<String>, askama::Error> {
-    Index { tenant, user, form_token, mount, style: STYLE.path }.render().map(Html)
+    let since = minute(signed_in.session.created);
+    Index { tenant, signed_in, since, origin, form_token, mount }.render().map(Html)
 }
 
-/// Why nobody signs in here over plain http.
-pub(super) const NEEDS_HTTPS: &str = "Sign-in needs https: over plain http, others on the way could read passwords and sessions. Put a proxy that speaks \
-     https in front and name it in TRUSTED_PROXIES; on one machine alone, listen on 127.0.0.1.";
+/// The first letter of a name, for the tile beside it.
+fn initial(name: &str) -> String {
+    name.chars().next().map(|letter| letter.to_uppercase().collect()).unwrap_or_default()
+}
+
+fn minute(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}

@@ -1,4 +1,4 @@
-//! The style sheet and the script of the built-in pages, each under a path that changes with its content.
+//! The style sheet, the icon and the script of the built-in pages, each under a path that changes with its content.
 
 use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -14,15 +14,25 @@ pub(crate) struct Asset {
 }
 
 const STYLE_TEXT: &str = include_str!("../../assets/tenantry.css");
+const ICON_TEXT: &str = include_str!("../../assets/icon.svg");
 const SCRIPT_TEXT: &str = include_str!("../../assets/options.js");
 const STYLE_PATH: [u8; 34] = *b"/_tenantry/0000000000000000/styles";
+const ICON_PATH: [u8; 34] = *b"/_tenantry/0000000000000000/symbol";
 const SCRIPT_PATH: [u8; 34] = *b"/_tenantry/0000000000000000/script";
 const STYLE_TAGGED: [u8; 34] = tagged(STYLE_PATH, STYLE_TEXT);
+const ICON_TAGGED: [u8; 34] = tagged(ICON_PATH, ICON_TEXT);
 const SCRIPT_TAGGED: [u8; 34] = tagged(SCRIPT_PATH, SCRIPT_TEXT);
 
 /// The style sheet of all built-in pages.
 pub(crate) const STYLE: Asset =
     Asset { path: text(&STYLE_TAGGED), kind: "text/css; charset=utf-8", content: STYLE_TEXT };
+
+/// The path of the style sheet of the built-in pages, for an application's pages that are to look like them. It is the
+/// same on every host, needs no tenant, and changes with the sheet.
+pub const STYLE_SHEET: &str = STYLE.path;
+
+/// The icon of all built-in pages.
+pub(crate) const ICON: Asset = Asset { path: text(&ICON_TAGGED), kind: "image/svg+xml", content: ICON_TEXT };
 
 /// The script that sends OPTIONS from a page's button, which a form can't.
 pub(crate) const OPTIONS_SCRIPT: Asset =

@@ -14,8 +14,8 @@ use tower::util::MapResponseLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{
-    BodyLimitsLayer, DeadlineLayer, HostLayer, HostRules, Limits, OPTIONS_SCRIPT, RequestIdLayer, Resolvers,
-    STYLE, SecurityHeadersLayer, TenantLayer, error, health,
+    BodyLimitsLayer, DeadlineLayer, HostLayer, HostRules, ICON, Limits, OPTIONS_SCRIPT, RequestIdLayer,
+    Resolvers, STYLE, SecurityHeadersLayer, TenantLayer, error, health,
 };
 
 /// What stands between the network and an application's routes.
@@ -53,6 +53,7 @@ impl Edge {
             ));
         health::routes(instance)
             .route(STYLE.path, get(async || STYLE.response()))
+            .route(ICON.path, get(async || ICON.response()))
             .route(OPTIONS_SCRIPT.path, get(async || OPTIONS_SCRIPT.response()))
             .fallback_service(checked)
             .layer((

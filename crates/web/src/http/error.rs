@@ -26,15 +26,29 @@ type Cause = Arc<dyn Error + Send + Sync>;
 #[derive(Clone, Debug)]
 pub struct Refusal {
     status: StatusCode,
-    help: Option<String>,
+    sentence: Option<&'static str>,
+    help: Option<Help>,
     cause: Option<Cause>,
     retry_after: Option<Duration>,
+}
+
+/// What a refusal explains to the developer, with `DEBUG`.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Help {
+    /// What was wrong.
+    pub(super) reason: String,
+    /// What helps: words that end in a colon, and the command that they are about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) remedy: Option<(&'static str, String)>,
+    /// Where there is something to be had.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) addresses: Vec<String>,
 }
 
 /// Any error of a handler, which may so use `?` on all of them without telling the client what went wrong.
 ///
 /// It is a 500, except where a [`QueryError`] says that the program is not at fault: no such row (404), a value that is
-/// taken (409) or does not fit (422), a tenant or a database that can't answer now (503), a full disk (507).
+/// taken (409), does not fit (422) or is too large (413), a tenant or a database that can't answer now (503), a full disk (507).
 ///
 /// ```
 /// use axum::Json;
@@ -51,7 +65,7 @@ impl Refusal {
     /// A refusal with the fixed text of `status`.
     #[must_use]
     pub fn new(status: StatusCode) -> Self {
-        Self { status, help: None, cause: None, retry_after: None }
+        Self { status, sentence: None, help: None, cause: None, retry_after: None }
     }
 
     /// A refusal whose cause is logged, and not told.
@@ -60,10 +74,17 @@ impl Refusal {
         Self { cause: Some(Arc::new(cause)), ..Self::new(status) }
     }
 
-    /// Adds a text for the developer. The caller makes sure that it runs with `DEBUG`: the client sees it.
+    /// Says `sentence` to the client instead of the text that its status has.
     #[must_use]
-    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+    pub(crate) fn saying(mut self, sentence: &'static str) -> Self {
+        self.sentence = Some(sentence);
+        self
+    }
+
+    /// Adds an explanation for the developer. The caller makes sure that it runs with `DEBUG`: the client sees it.
+    #[must_use]
+    pub(super) fn help(mut self, help: Help) -> Self {
+        self.help = Some(help);
         self
     }
 
@@ -116,6 +137,7 @@ fn status_of(error: &QueryError) -> StatusCode {
             StatusCode::UNPROCESSABLE_ENTITY
         }
         QueryError::Timeout | QueryError::Closed | QueryError::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        QueryError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         QueryError::Full => StatusCode::INSUFFICIENT_STORAGE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
@@ -164,16 +186,16 @@ struct ErrorPage<'a> {
     title: &'a str,
     status: u16,
     sentence: &'a str,
-    help: Option<&'a str>,
+    advice: &'a str,
+    help: Option<&'a Help>,
     id: &'a str,
-    style: &'a str,
 }
 
 #[derive(Serialize)]
 struct ErrorBody<'a> {
     detail: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    help: Option<&'a str>,
+    help: Option<&'a Help>,
     request_id: &'a str,
 }
 
@@ -205,21 +227,25 @@ fn is_bare_error(response: &Response) -> bool {
 
 fn json_body(refusal: &Refusal, id: &RequestId) -> String {
     let body = ErrorBody {
-        detail: sentence(refusal.status),
-        help: refusal.help.as_deref(),
+        detail: refusal.sentence.unwrap_or_else(|| detail(refusal.status)),
+        help: refusal.help.as_ref(),
         request_id: id.as_str(),
     };
     serde_json::to_string(&body).unwrap_or_default()
 }
 
 fn html_body(refusal: &Refusal, id: &RequestId) -> (&'static str, String) {
+    let (sentence, advice) = match refusal.sentence {
+        Some(sentence) => (sentence, ""),
+        None => words(refusal.status),
+    };
     let page = ErrorPage {
         title: reason(refusal.status),
         status: refusal.status.as_u16(),
-        sentence: sentence(refusal.status),
-        help: refusal.help.as_deref(),
+        sentence,
+        advice,
+        help: refusal.help.as_ref(),
         id: id.as_str(),
-        style: super::assets::STYLE.path,
     };
     let html = "text/html; charset=utf-8";
     page.render().map_or_else(|_| (html, page.title.to_owned()), |body| (html, body))
@@ -232,8 +258,39 @@ fn reason(status: StatusCode) -> &'static str {
     }
 }
 
-/// The fixed sentence for a status; the words for 404 are those that Django REST Framework's clients know.
-fn sentence(status: StatusCode) -> &'static str {
+/// What a page says of a status, and what the person before it can do.
+fn words(status: StatusCode) -> (&'static str, &'static str) {
+    match status.as_u16() {
+        400 => (
+            "The server could not tell what was asked for.",
+            "Check the address: its host may be misspelt, or not set up on this server.",
+        ),
+        401 => ("You need to log in for this.", "Load the page again and give your name and password."),
+        403 => ("You may not do this.", "Log in as someone who may, or ask whoever runs this site."),
+        404 => {
+            ("There is nothing at this address.", "Check it for a slip, or go back to where you came from.")
+        }
+        405 => ("This address does not do that.", "Go back, and use what the page there offers."),
+        408 => ("The request came too slowly.", "Try again, on a better connection if you can."),
+        409 => ("This does not fit what is there now.", "Load the page again to see it, then try again."),
+        413 => ("What was sent is too large.", "Send less at a time."),
+        422 => ("Some of what was sent is not valid.", "Go back, correct it, and send it again."),
+        429 => ("That was too often.", "Wait a while, then try again."),
+        503 => ("This site is not available at the moment.", "Try again in a while."),
+        507 => (
+            "There is no room left to store this: it was not saved.",
+            "Tell whoever runs this site, then try again.",
+        ),
+        _ if status.is_client_error() => ("The request was refused.", "Go back and try another way."),
+        _ => (
+            "Something went wrong on the server.",
+            "Try again. If it goes on, tell whoever runs this site the request's id: the log has the cause under it.",
+        ),
+    }
+}
+
+/// The fixed sentence for a status in JSON; the words for 404 are those that Django REST Framework's clients know.
+fn detail(status: StatusCode) -> &'static str {
     match status.as_u16() {
         400 => "The request could not be understood.",
         401 => "Authentication credentials were not provided.",

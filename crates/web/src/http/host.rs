@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use tenantry_core::{HostError, HostName, HostPattern};
 use tower::{Layer, Service};
 
-use super::error::Refusal;
+use super::error::{Help, Refusal};
 use super::layered::{Answer, Around, Layered};
 use super::{Origin, Scheme, TrustedProxies};
 
@@ -77,10 +77,22 @@ type Registered = Arc<dyn Fn(&HostName) -> bool + Send + Sync>;
 enum BadHost {
     #[error(transparent)]
     Host(#[from] HostError),
-    #[error("the host {0} is no tenant's domain and not in ALLOWED_HOSTS: add it there, or to a tenant")]
+    #[error("the host {0} is no tenant's domain and not in ALLOWED_HOSTS")]
     NotAllowed(HostName),
     #[error("the proxy sent {0} more than once, or in no known form")]
     Forwarded(HeaderName),
+}
+
+impl BadHost {
+    fn help(&self) -> Help {
+        let remedy = match self {
+            Self::NotAllowed(host) if !host.is_address() => {
+                Some(("Add it there, or let it lead to a tenant:", format!("tenant domain add SLUG {host}")))
+            }
+            _ => None,
+        };
+        Help { reason: self.to_string(), remedy, addresses: Vec::new() }
+    }
 }
 
 impl HostLayer {
@@ -115,7 +127,7 @@ impl HostLayer {
     }
 
     fn refuse(&self, error: BadHost) -> Response {
-        let help = self.rules.debug.then(|| format!("{error}."));
+        let help = self.rules.debug.then(|| error.help());
         let refusal = Refusal::caused_by(StatusCode::BAD_REQUEST, error);
         match help {
             Some(help) => refusal.help(help).into_response(),

@@ -1,7 +1,7 @@
 //! HTTP: the accept loop, and the way from a request's bytes to a tenant, in layers that also stand alone.
 //!
 //! [`Edge`] puts the layers in their order. From the outside in: [`RequestIdLayer`], [`SecurityHeadersLayer`], the panic
-//! catcher, the public routes (`/healthz`, `/readyz`, the style sheet), [`HostLayer`], [`BodyLimitsLayer`],
+//! catcher, the public routes (`/healthz`, `/readyz`, the style sheet and the like), [`HostLayer`], [`BodyLimitsLayer`],
 //! [`DeadlineLayer`], [`TenantLayer`].
 
 mod accept;
@@ -24,7 +24,8 @@ mod serve;
 mod tenant;
 
 pub(crate) use accept::{Chosen, choose};
-pub(crate) use assets::{OPTIONS_SCRIPT, STYLE};
+pub use assets::STYLE_SHEET;
+pub(crate) use assets::{ICON, OPTIONS_SCRIPT, STYLE};
 pub use claims::{PathPrefix, PathPrefixError, Resolvers};
 pub use deadline::DeadlineLayer;
 pub use edge::Edge;

@@ -62,9 +62,11 @@ pub struct Stopped {
 /// Proof that work goes on: while one is held, [`serve`] waits (within the grace period) before it returns.
 ///
 /// It is in the extensions of each request; [`DeadlineLayer`](super::DeadlineLayer) keeps it for a change that goes on after its client is gone.
+/// Such changes are bounded too: with the connections that are open, they are at most twice [`Limits::connections`].
 #[derive(Clone, Debug)]
 pub struct InFlight {
     _held: mpsc::Sender<Infallible>,
+    _room: Arc<OwnedSemaphorePermit>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,8 +128,7 @@ where
 {
     let (stage, _) = watch::channel(Stage::Serving);
     let (held, mut all_done) = mpsc::channel(1);
-    let server =
-        Server { app, stage: stage.clone(), limits: Arc::new(limits), in_flight: InFlight { _held: held } };
+    let server = Server { app, stage: stage.clone(), limits: Arc::new(limits), held };
     let grace = server.limits.grace;
     tokio::select! {
         () = server.accept_all(listener) => {}
@@ -148,7 +149,7 @@ struct Server<S> {
     app: S,
     stage: watch::Sender<Stage>,
     limits: Arc<Limits>,
-    in_flight: InFlight,
+    held: mpsc::Sender<Infallible>,
 }
 
 impl<S> Server<S>
@@ -158,11 +159,15 @@ where
 {
     /// Accepts connections for as long as it is polled.
     async fn accept_all(&self, listener: TcpListener) {
-        let places = Arc::new(Semaphore::new(self.limits.connections));
+        let most = self.limits.connections.min(Semaphore::MAX_PERMITS / 2);
+        let places = Arc::new(Semaphore::new(most));
+        // A client that asks for a change and goes gives its place back, and the change with its body stays.
+        let rooms = Arc::new(Semaphore::new(2 * most));
         loop {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+            let Ok(room) = Arc::clone(&rooms).acquire_owned().await else { return };
             let (stream, peer) = accept(&listener).await;
-            tokio::spawn(self.connection(stream, peer, place));
+            tokio::spawn(self.connection(stream, peer, place, room));
         }
     }
 
@@ -171,10 +176,11 @@ where
         stream: T,
         peer: SocketAddr,
         place: OwnedSemaphorePermit,
+        room: OwnedSemaphorePermit,
     ) -> impl Future<Output = ()> + Send + use<S, T> {
         let turns = Turns::new(&self.limits);
-        let answerer =
-            Answerer { app: self.app.clone(), turns: turns.clone(), peer, in_flight: self.in_flight.clone() };
+        let in_flight = InFlight { _held: self.held.clone(), _room: Arc::new(room) };
+        let answerer = Answerer { app: self.app.clone(), turns: turns.clone(), peer, in_flight };
         let mut builder = http1::Builder::new();
         // The sentry keeps this time itself, apart from the idle time.
         builder.header_read_timeout(None).max_header_size(self.limits.head_bytes);

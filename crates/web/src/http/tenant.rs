@@ -13,11 +13,11 @@ use tenantry_db::directory::{Directory, ResolveError};
 use tenantry_db::{Instance, UnknownPlace};
 use tower::{Layer, Service};
 
-use super::Resolvers;
 use super::claims::{BadClaim, Claims};
-use super::error::Refusal;
+use super::error::{Help, Refusal};
 use super::layered::{Answer, Around, Layered};
 use super::request_id::RequestSpan;
+use super::{Origin, Resolvers};
 
 /// The domains that a helpful page names at most.
 const NAMED_DOMAINS: usize = 20;
@@ -70,7 +70,7 @@ pub struct TenantLayer {
 pub(super) enum NoTenant {
     #[error(transparent)]
     BadClaim(#[from] BadClaim),
-    #[error("no tenant has what the request names")]
+    #[error("this address leads to no tenant")]
     Unknown,
     #[error("what the request names leads to more than one tenant")]
     Disagreement,
@@ -110,7 +110,7 @@ impl TenantLayer {
         Ok(())
     }
 
-    fn refuse(&self, error: NoTenant) -> Response {
+    fn refuse(&self, error: NoTenant, origin: Option<&Origin>) -> Response {
         let status = match &error {
             NoTenant::BadClaim(_) | NoTenant::Unknown | NoTenant::Disagreement => StatusCode::NOT_FOUND,
             NoTenant::NotServing(_) | NoTenant::UnknownPlace(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -120,7 +120,7 @@ impl TenantLayer {
             NoTenant::NotServing(NotServing { status }) => Some(retry_after(*status)),
             _ => None,
         };
-        let help = self.debug.then(|| help(&error, self.instance.directory()));
+        let help = self.debug.then(|| help(&error, self.instance.directory(), origin));
         let mut refusal = Refusal::caused_by(status, error);
         if let Some(after) = after {
             refusal = refusal.retry_after(after);
@@ -178,14 +178,24 @@ fn retry_after(status: Status) -> Duration {
     }
 }
 
-fn help(error: &NoTenant, directory: &Directory) -> String {
+/// What went wrong, the command that may help, and where the tenants are, as the client may reach them.
+fn help(error: &NoTenant, directory: &Directory, origin: Option<&Origin>) -> Help {
     let records = directory.records();
-    let domains: Vec<&str> =
-        records.iter().flat_map(|record| &record.domains).map(HostName::as_str).take(NAMED_DOMAINS).collect();
-    match domains.as_slice() {
-        [] => format!("{error}. No tenant has a domain yet: tenantry tenant create SLUG --domain HOST"),
-        domains => format!("{error}. Known domains: {}", domains.join(", ")),
-    }
+    let domains = records.iter().flat_map(|record| &record.domains).take(NAMED_DOMAINS);
+    let addresses = domains.filter_map(|host| Some(Origin { host: host.clone(), ..origin?.clone() }));
+    let addresses: Vec<String> = addresses.map(|origin| format!("{origin}/")).collect();
+    // No address is a tenant's domain.
+    let host =
+        origin.filter(|origin| !origin.host.is_address()).map_or("HOST", |origin| origin.host.as_str());
+    let remedy = match error {
+        NoTenant::Unknown if addresses.is_empty() => {
+            Some(("Make the first tenant:", format!("tenant create SLUG --domain {host}")))
+        }
+        NoTenant::Unknown => Some(("Let it lead to one:", format!("tenant domain add SLUG {host}"))),
+        NoTenant::NotServing(_) => Some(("Serve it again:", "tenant activate SLUG".to_owned())),
+        _ => None,
+    };
+    Help { reason: error.to_string(), remedy, addresses }
 }
 
 /// Takes the first `end` bytes off the path. A path that a slug ended in becomes `/`.
@@ -219,7 +229,7 @@ impl<S: Service<Request, Response = Response>> Around<S> for TenantLayer {
     fn answer(&self, inner: &mut S, mut request: Request) -> Self::Future {
         match self.admit(&mut request) {
             Ok(()) => Answer::of(inner.call(request), (), |(), response| response),
-            Err(error) => Answer::there(self.refuse(error)),
+            Err(error) => Answer::there(self.refuse(error, request.extensions().get())),
         }
     }
 }
@@ -264,13 +274,13 @@ mod tests {
     fn claims_lead_to_one_tenant_or_to_none() {
         for (host, names, expected) in [
             ("acme.example", &[][..], "acme"),
-            ("other.example", &[], "no tenant has what the request names"),
+            ("other.example", &[], "this address leads to no tenant"),
             ("other.example", &["acme"], "acme"),
             ("acme.example", &["acme"], "acme"),
             ("acme.example", &["acme", "acme"], "acme"),
             ("acme.example", &["globex"], "what the request names leads to more than one tenant"),
             ("other.example", &["acme", "globex"], "what the request names leads to more than one tenant"),
-            ("acme.example", &["nobody"], "no tenant has what the request names"),
+            ("acme.example", &["nobody"], "this address leads to no tenant"),
             ("gone.example", &[], "the tenant is not served: its status is suspended"),
             ("gone.example", &["gone"], "the tenant is not served: its status is suspended"),
             ("gone.example", &["acme"], "what the request names leads to more than one tenant"),

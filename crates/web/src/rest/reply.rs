@@ -9,7 +9,6 @@ use serde::Serialize;
 use serde_json::ser::{PrettyFormatter, Serializer};
 
 use super::form::{Form, JSON};
-use crate::http::{OPTIONS_SCRIPT, STYLE};
 
 const ALLOWED: &str = "GET, HEAD, OPTIONS";
 /// In the page, JSON is always indented like this.
@@ -37,8 +36,6 @@ struct Page<'a> {
     status: String,
     headers: &'a [(HeaderName, HeaderValue)],
     json: String,
-    style: &'a str,
-    script: &'a str,
 }
 
 impl<T: Serialize> Reply<T> {
@@ -93,8 +90,6 @@ impl<T: Serialize> Reply<T> {
             status: self.status.to_string(),
             headers,
             json: self.json(Some(PAGE_INDENT)),
-            style: STYLE.path,
-            script: OPTIONS_SCRIPT.path,
         };
         page.render().unwrap_or_else(|error| {
             tracing::error!(%error, "a page of the API can't be rendered");

@@ -117,8 +117,28 @@ async fn every_character_of_a_searched_text_stands_for_itself() {
     assert_eq!(starts("").await.len(), 4);
     assert!(starts("%").await.is_empty());
     assert!(starts("\u{10FFFF}").await.is_empty());
-    let folded = Note::TITLE.starts_with_ignoring_case("T");
-    assert_eq!(titles(db.query::<Note>().filter(folded).all().await.unwrap()), ["three", "Two"]);
+    let starts_folded = async |text: &str| {
+        let folded = Note::TITLE.starts_with_ignoring_case(text);
+        titles(db.query::<Note>().filter(folded).all().await.unwrap())
+    };
+    assert_eq!(starts_folded("T").await, ["three", "Two"]);
+    assert_eq!(starts_folded("").await.len(), 4);
+    assert_eq!(starts_folded("tHREE").await, ["three"]);
+    assert!(starts_folded("%").await.is_empty());
+    assert!(starts_folded("threes").await.is_empty());
+}
+
+/// LIKE would take a pattern of this length for too complex.
+#[tokio::test]
+async fn a_long_text_is_searched_for_as_a_short_one() {
+    let (_folder, db) = three().await;
+    let long = "Aä".repeat(400);
+    db.insert(Note { body: Some(format!("x{long}x")), ..note("long") }).await.unwrap();
+    let found = async |condition| titles(db.query::<Note>().filter(condition).all().await.unwrap());
+    assert_eq!(found(Note::BODY.contains(long.clone())).await, ["long"]);
+    assert_eq!(found(Note::BODY.contains_ignoring_case(long.to_ascii_lowercase())).await, ["long"]);
+    assert_eq!(found(Note::BODY.starts_with_ignoring_case(format!("X{long}"))).await, ["long"]);
+    assert!(found(Note::BODY.contains_ignoring_case(format!("{long}%"))).await.is_empty());
 }
 
 #[tokio::test]

@@ -53,11 +53,10 @@ fn connect() -> Client {
 fn connect_to(app: Router) -> Client {
     let (stage, _) = watch::channel(Stage::Serving);
     let (held, _) = mpsc::channel(1);
-    let in_flight = InFlight { _held: held };
-    let server = Server { app, stage: stage.clone(), limits: Arc::new(limits()), in_flight };
+    let server = Server { app, stage: stage.clone(), limits: Arc::new(limits()), held };
     let (stream, other_end) = tokio::io::duplex(PIPE);
-    let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-    tokio::spawn(server.connection(other_end, ([192, 0, 2, 1], 5).into(), place));
+    let permit = || Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+    tokio::spawn(server.connection(other_end, ([192, 0, 2, 1], 5).into(), permit(), permit()));
     Client { stream, began: Instant::now(), _stage: stage }
 }
 

@@ -1,30 +1,27 @@
-//! kill -9 before every single change of a file, for changes that the command line makes no test of: the first
+//! kill -9 at every single change of a file, for changes that the command line makes no test of: the first
 //! creation in an empty folder, claims, and migrations. Each is then done, or never happened.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "what fails here fails the test")]
 #![allow(clippy::disallowed_methods, reason = "the other process is told by its environment what to do")]
 
-#[path = "instance/common.rs"]
+#[path = "../instance/common.rs"]
 #[allow(dead_code, reason = "each test binary uses its share")]
 mod common;
+#[allow(dead_code, reason = "each test binary uses its share")]
+mod harness;
 
 use std::num::NonZeroUsize;
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use tenantry_core::{Status, Transition};
+use tenantry_core::{Placement, Status, Transition};
 use tenantry_db::Instance;
 use tenantry_db::lifecycle::Target;
 use tenantry_db::migrate::{Column, Migration, Sql, Table};
 use tokio::runtime::Runtime;
 
 use common::*;
-
-const SIGKILL: i32 = 9;
-
-/// More changes of files than any of the operations makes.
-const ENDLESS: u32 = 5_000;
+use harness::{At, Shim, copy, everywhere, folder, was_killed};
 
 const TAG_ALL: &str = "INSERT INTO notes_tag (note_id) SELECT id FROM notes_note";
 
@@ -33,14 +30,22 @@ const TAG_ALL: &str = "INSERT INTO notes_tag (note_id) SELECT id FROM notes_note
 enum Operation {
     CreateTwo,
     ClaimMissing,
+    /// While nobody is at work, someone puts the database there that was missing.
+    ClaimFilledIn,
     ClaimFound,
     Migrate,
     PurgeClaimed,
 }
 
 impl Operation {
-    const ALL: [Self; 5] =
-        [Self::CreateTwo, Self::ClaimMissing, Self::ClaimFound, Self::Migrate, Self::PurgeClaimed];
+    const ALL: [Self; 6] = [
+        Self::CreateTwo,
+        Self::ClaimMissing,
+        Self::ClaimFilledIn,
+        Self::ClaimFound,
+        Self::Migrate,
+        Self::PurgeClaimed,
+    ];
 
     /// Its site, in a folder that may have been copied there.
     fn site(self, folder: &Path) -> Site {
@@ -63,11 +68,8 @@ impl Operation {
         let instance = site.open();
         match self {
             Self::CreateTwo => {}
-            Self::ClaimMissing => drop(make(&instance, "other").await),
-            Self::ClaimFound => {
-                let theirs = "CREATE TABLE theirs (id INTEGER); INSERT INTO theirs VALUES (7)";
-                sqlite(&site.path("legacy.sqlite3")).execute_batch(theirs).unwrap();
-            }
+            Self::ClaimMissing | Self::ClaimFilledIn => drop(make(&instance, "other").await),
+            Self::ClaimFound => put_theirs(site),
             Self::Migrate => {
                 for name in ["acme", "globex", "initech"] {
                     make(&instance, name).await;
@@ -81,6 +83,9 @@ impl Operation {
             }
         }
         instance.close().await;
+        drop(instance);
+        // The directory's thread ends by itself, and its log with it: nobody may be at work in what is copied.
+        until("the end of the directory's log", async || names(site, "data").len() == 5).await;
     }
 
     async fn carry_out(self, instance: &Instance) {
@@ -89,7 +94,7 @@ impl Operation {
                 let wanted = vec![new("acme", &["acme.example"]), new("globex", &["globex.example"])];
                 drop(instance.create_tenants(wanted, |_| {}).await.unwrap());
             }
-            Self::ClaimMissing | Self::ClaimFound => {
+            Self::ClaimMissing | Self::ClaimFilledIn | Self::ClaimFound => {
                 drop(instance.create_tenant(claiming("acme", "legacy")).await.unwrap());
             }
             Self::Migrate => {
@@ -114,7 +119,7 @@ impl Operation {
                 assert_eq!(there, instance.directory().record(&slug("globex")).is_some(), "all or none");
                 there
             }
-            Self::ClaimMissing | Self::ClaimFound => there,
+            Self::ClaimMissing | Self::ClaimFilledIn | Self::ClaimFound => there,
             Self::Migrate => instance.behind(&Target::Fleet).await.unwrap().is_empty(),
             Self::PurgeClaimed => !there,
         }
@@ -137,10 +142,8 @@ impl Operation {
                 assert_eq!(titles(&door(instance, "acme")).await.unwrap(), Vec::<String>::new());
             }
             Self::ClaimMissing => assert!(!site.path("legacy.sqlite3").exists()),
-            Self::ClaimFound => {
-                let db = sqlite(&site.path("legacy.sqlite3"));
-                assert_eq!(db.query_row("SELECT id FROM theirs", [], |row| row.get::<_, i64>(0)), Ok(7));
-            }
+            Self::ClaimFilledIn => {}
+            Self::ClaimFound => assert!(theirs_are_there(site)),
             Self::Migrate => {
                 for name in ["acme", "globex", "initech"] {
                     assert_eq!(titles(&door(instance, name)).await.unwrap(), [name]);
@@ -166,100 +169,91 @@ impl Operation {
     }
 }
 
-/// Nothing lies about that no tenant needs.
-fn no_orphans(site: &Site, instance: &Instance) {
+/// Puts a database with someone's own rows where a tenant may claim it.
+fn put_theirs(site: &Site) {
+    let theirs = "CREATE TABLE theirs (id INTEGER); INSERT INTO theirs VALUES (7)";
+    sqlite(&site.path("legacy.sqlite3")).execute_batch(theirs).unwrap();
+}
+
+/// Whether those rows are there, in a file that is in order.
+fn theirs_are_there(site: &Site) -> bool {
+    let db = sqlite(&site.path("legacy.sqlite3"));
+    let checked: String = db.pragma_query_value(None, "integrity_check", |row| row.get(0)).unwrap();
+    assert_eq!(checked, "ok");
+    db.query_row("SELECT id FROM theirs", [], |row| row.get::<_, i64>(0)) == Ok(7)
+}
+
+/// Nothing lies about that no tenant needs, once every tenant's file is closed.
+async fn no_orphans(site: &Site, instance: Instance) {
+    instance.close().await;
     let (mut tenants, mut claimed) = (Vec::new(), Vec::new());
     for record in instance.directory().records() {
         match &record.placement {
-            tenantry_core::Placement::Made { name, .. } => {
-                tenants.extend([format!("{name}.db"), format!("{name}.lock")]);
-            }
-            tenantry_core::Placement::Claimed { database } => claimed.push(format!("{database}.lock")),
+            Placement::Made { name, .. } => tenants.extend([format!("{name}.db"), format!("{name}.lock")]),
+            Placement::Claimed { database } => claimed.push(format!("{database}.lock")),
         }
     }
     tenants.sort();
-    assert_eq!(site.listed("data/tenants"), tenants);
-    assert_eq!(site.listed("data/claimed"), claimed);
-    assert_eq!(site.listed("data/journal"), Vec::<String>::new());
+    assert_eq!(names(site, "data/tenants"), tenants);
+    assert_eq!(names(site, "data/claimed"), claimed);
+    assert_eq!(names(site, "data/journal"), [""; 0]);
     assert_eq!(site.listed("data"), ["claimed", "directory.db", "journal", "template", "tenants"]);
-    let template = site.listed("data/template");
+    let template = names(site, "data/template");
     assert!(template.len() <= 1 && template.iter().all(|name| name.ends_with(".db")), "{template:?}");
-    // SQLite leaves a journal in which there is nothing to play back, and takes it away when it writes next.
-    let beside = site.listed("");
-    assert!(beside.iter().all(|name| name == "data" || name.starts_with("legacy.sqlite3")), "{beside:?}");
-    assert!(!beside.contains(&"legacy.sqlite3.part".to_owned()));
+    let beside = names(site, "");
+    assert!(beside == ["data"] || beside == ["data", "legacy.sqlite3"], "{beside:?}");
 }
 
-fn shim(folder: &Path) -> PathBuf {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tenantry/tests/kill/shim.c");
-    let shim = folder.join("shim.so");
-    let mut built = Command::new("cc");
-    built.args(["-shared", "-fPIC", "-O1", "-o"]).arg(&shim).arg(source).arg("-ldl");
-    assert!(built.status().unwrap().success(), "a C compiler is needed: gcc, libc6-dev");
-    shim
+/// Every name in a folder.
+fn names(site: &Site, folder: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(site.path(folder)).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
 }
 
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
-/// Kills the operation before its change number `at` on a copy of `prepared`; whether it came that far.
-fn kill_at(operation: Operation, prepared: &Path, shim: &Path, at: u32) -> bool {
-    let folder = tempfile::tempdir().unwrap();
+/// Ends the operation there, on a copy of `prepared`, and looks what has become of it; whether it came that far.
+fn kill_at(operation: Operation, prepared: &Path, shim: &Shim, at: At) -> bool {
+    let folder = folder();
     copy(prepared, folder.path());
-    let ended = Command::new(std::env::current_exe().unwrap())
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
         .args(["--exact", "the_other_process"])
         .env("TENANTRY_TEST_OPERATION", format!("{operation:?}"))
-        .env("TENANTRY_TEST_FOLDER", folder.path())
-        .env("LD_PRELOAD", shim)
-        .env("KILL_AT", at.to_string())
-        .output()
-        .unwrap();
-    let killed = ended.status.signal() == Some(SIGKILL);
-    assert!(killed || ended.status.success(), "{at}: {}", String::from_utf8_lossy(&ended.stdout));
+        .env("TENANTRY_TEST_FOLDER", folder.path());
+    shim.end(&mut command, at);
+    let ended = command.output().unwrap();
+    let killed = was_killed(ended.status, &ended.stdout);
 
     let site = operation.site(folder.path());
+    let filled_in = matches!(operation, Operation::ClaimFilledIn) && !site.path("legacy.sqlite3").exists();
+    if filled_in {
+        put_theirs(&site);
+    }
     Runtime::new().unwrap().block_on(async {
         let instance = operation.open(&site);
         instance.reconcile().await.unwrap();
         let done = operation.is_done(&instance).await;
-        no_orphans(&site, &instance);
-        operation.check(&site, &instance, done).await;
         assert!(killed || done, "it completed");
+        operation.check(&site, &instance, done).await;
+        no_orphans(&site, instance).await;
         if !done {
-            operation.carry_out(&instance).await;
+            operation.carry_out(&operation.open(&site)).await;
         }
         let again = operation.open(&site);
         operation.check_done(&again).await;
-        no_orphans(&site, &again);
+        no_orphans(&site, again).await;
+        assert!(!filled_in || theirs_are_there(&site), "what was put there is nobody's to remove");
     });
     killed
 }
 
-/// Kills an operation everywhere, at two places at a time; how many places there were.
-fn kill_everywhere(operation: Operation) -> u32 {
-    let (tools, prepared) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+/// Ends an operation everywhere.
+fn kill_everywhere(operation: Operation) {
+    let (shim, prepared) = (Shim::new(), folder());
     Runtime::new().unwrap().block_on(operation.prepare(&operation.site(prepared.path())));
-    let shim = shim(tools.path());
-    let (shim, prepared) = (shim.as_path(), prepared.path());
-    let upto = |first: u32| {
-        let places = (first..ENDLESS).step_by(2);
-        places.take_while(|at| kill_at(operation, prepared, shim, *at)).last().unwrap_or(0)
-    };
-    let last = std::thread::scope(|scope| {
-        let other = scope.spawn(|| upto(2));
-        upto(1).max(other.join().unwrap())
-    });
-    assert!((10..ENDLESS - 2).contains(&last), "{last} changes of files are not what it makes");
-    last
+    everywhere(|at| kill_at(operation, prepared.path(), &shim, at));
 }
 
 /// Nothing by itself: what [`kill_at`] runs in a process of its own.
@@ -280,6 +274,11 @@ fn two_creations_in_an_empty_folder() {
 #[test]
 fn the_claim_of_a_database_that_is_not_there() {
     kill_everywhere(Operation::ClaimMissing);
+}
+
+#[test]
+fn the_claim_of_a_database_that_someone_then_puts_there() {
+    kill_everywhere(Operation::ClaimFilledIn);
 }
 
 #[test]
