@@ -15,3 +15,9 @@ pub use instance::{Instance, InstanceConfig, OpenError, Stats};
 pub use places::{Location, PlaceError, UnknownPlace};
 pub use sqlite::Synchronous;
 pub use tenant_db::{Query, TenantDb};
+
+/// What only tests need.
+#[cfg(feature = "testkit")]
+pub mod testkit {
+    pub use crate::sqlite::count::{Counted, counted};
+}

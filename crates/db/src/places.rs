@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use tenantry_core::{Alias, Isolation, OpaqueName, Placement, TenantId};
 
-use crate::sqlite::DataFile;
+use crate::sqlite::{DataFile, parts};
 
 /// What a `DB_<ALIAS>` stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +40,16 @@ pub enum PlaceError {
         alias: Alias,
         /// The folder.
         folder: PathBuf,
+    },
+    /// A database has a name that belongs to a part of another: one would overwrite the other.
+    #[error("DB_{} can't be {}: SQLite and this program keep a part of {} there", .alias.as_str().to_uppercase(), .path.display(), .whole.display())]
+    PartOf {
+        /// The alias.
+        alias: Alias,
+        /// Its place.
+        path: PathBuf,
+        /// The database that the place is a part of.
+        whole: PathBuf,
     },
     /// A folder can't be made or used.
     #[error("the folder {} can't be used: {error}", .path.display())]
@@ -156,8 +166,18 @@ impl Places {
             if inside {
                 return Err(PlaceError::Inside { alias: alias.clone(), folder: folder.to_owned() });
             }
+            if let Some(whole) = self.database_with_part(path) {
+                let (alias, path) = (alias.clone(), path.to_owned());
+                return Err(PlaceError::PartOf { alias, path, whole: whole.to_owned() });
+            }
         }
         Ok(())
+    }
+
+    /// The configured database, or the directory, that keeps a part of itself at this path.
+    fn database_with_part(&self, path: &Path) -> Option<&Path> {
+        let mut wholes = self.locations.values().map(Location::path).chain([self.directory()]);
+        wholes.find(|whole| parts(whole).any(|part| part == path))
     }
 
     pub(crate) fn directory(&self) -> &Path {

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::sqlite::{FileLock, LockError, remove_database, settle};
+use crate::sqlite::{FileLock, LockError, PARTIAL, beside, parts, remove_database, settle};
 
 /// Raised when a file can't be made or removed.
 #[derive(Debug, thiserror::Error)]
@@ -126,21 +126,10 @@ pub(super) fn lock_failed(path: &Path, error: LockError) -> FileError {
 /// What lies beside a file that is not there, and would be taken for a part of the one that is to be made: a log that
 /// SQLite would play back into it, for one.
 pub(super) fn remains(path: &Path) -> Option<PathBuf> {
-    ["-wal", "-journal", "-shm", PARTIAL]
-        .into_iter()
-        .map(|suffix| beside(path, suffix))
-        .find(|path| path.exists())
+    parts(path).find(|path| path.exists())
 }
-
-const PARTIAL: &str = ".part";
 
 /// The name under which a file is written before it is whole.
 fn partial(path: &Path) -> PathBuf {
     beside(path, PARTIAL)
-}
-
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }

@@ -146,12 +146,26 @@ pub(crate) fn create_private(path: &Path) -> io::Result<()> {
     }
 }
 
+/// How a database is called before it is whole.
+pub(crate) const PARTIAL: &str = ".part";
+
+/// The names that belong to a database, beside its own: what SQLite keeps there, and what it is called before it is
+/// whole.
+pub(crate) fn parts(path: &Path) -> impl Iterator<Item = PathBuf> {
+    ["-wal", "-journal", "-shm", PARTIAL].into_iter().map(|suffix| beside(path, suffix))
+}
+
+/// The name that ends so, beside a database.
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
 /// Removes a database and what SQLite keeps beside it. What is not there is no error, so that it can be done again.
 pub(crate) fn remove_database(path: &Path) -> io::Result<()> {
     for suffix in ["-wal", "-shm", "-journal", ""] {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        match std::fs::remove_file(&name) {
+        match std::fs::remove_file(beside(path, suffix)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }

@@ -10,6 +10,8 @@
 
 mod clock;
 mod connection;
+#[cfg(feature = "testkit")]
+pub(crate) mod count;
 mod file;
 mod lane;
 mod lease;
@@ -20,7 +22,9 @@ mod tests;
 mod worker;
 
 pub(crate) use connection::{is_full, is_sqlite, open_exclusively, settle};
-pub(crate) use file::{DataFile, FileLock, LockError, create_private, remove_database};
+pub(crate) use file::{
+    DataFile, FileLock, LockError, PARTIAL, beside, create_private, parts, remove_database,
+};
 pub(crate) use lease::Lease;
 pub use pool::Synchronous;
 pub(crate) use pool::{EngineError, Pool, PoolConfig};

@@ -149,6 +149,27 @@ fn aliases_that_could_share_data_are_refused() {
     }
 }
 
+/// Each would be overwritten: by the other's log, or by the copy that is to become the other.
+#[test]
+fn an_alias_that_stands_for_a_part_of_another_database_is_refused() {
+    for part in ["-wal", "-shm", "-journal", ".part"] {
+        let names = [
+            (format!("a.sqlite3{part}"), "a.sqlite3"),
+            (format!("data/directory.db{part}"), "data/directory.db"),
+            (format!("elsewhere/../a.sqlite3{part}"), "a.sqlite3"),
+        ];
+        for (name, whole) in names {
+            let site = Site::new().file("whole", "a.sqlite3").file("part", &name);
+            std::fs::create_dir(site.path("elsewhere")).unwrap();
+            let error = site.try_open(notes([])).unwrap_err();
+            assert!(matches!(error, OpenError::Place(PlaceError::PartOf { .. })), "{name}: {error}");
+            let message = error.to_string();
+            assert!(message.starts_with("DB_PART can't be ") && message.contains(&format!("{whole} there")));
+        }
+    }
+    Site::new().file("whole", "a.sqlite3").file("part", "b.sqlite3-wal").open();
+}
+
 #[test]
 fn an_alias_among_the_instances_own_files_is_refused() {
     let sites = [

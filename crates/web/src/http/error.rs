@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::error::Error;
-use std::fmt;
+use std::fmt::{self, Write};
 use std::iter::successors;
 use std::sync::Arc;
 use std::time::Duration;
@@ -165,18 +165,35 @@ pub(super) fn panicked(payload: Box<dyn Any + Send>) -> Response {
     Refusal::caused_by(StatusCode::INTERNAL_SERVER_ERROR, cause).into_response()
 }
 
-/// An error with all that caused it, in one line.
+/// An error with all that caused it, in one line, whatever someone's words in it are: an error may repeat what a
+/// client sent, and that must not look like a line of the log.
 struct Chain<'a>(&'a (dyn Error + 'static));
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
+        let mut line = OneLine(f);
+        write!(line, "{}", self.0)?;
         let mut next = self.0.source();
         while let Some(cause) = next {
-            write!(f, ": {cause}")?;
+            write!(line, ": {cause}")?;
             next = cause.source();
         }
         Ok(())
+    }
+}
+
+/// Writes what would end a line or steer a terminal as its escape.
+struct OneLine<'a, 'f>(&'a mut fmt::Formatter<'f>);
+
+impl fmt::Write for OneLine<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        text.chars().try_for_each(|character| {
+            if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
+                write!(self.0, "{}", character.escape_default())
+            } else {
+                self.0.write_char(character)
+            }
+        })
     }
 }
 
