@@ -60,8 +60,12 @@ impl Site {
     pub(crate) fn start(instance: Instance, of_the_instance: Router, of_tenants: Router) -> Self {
         let api =
             TenantsApi::new(instance.directory().clone(), Hasher::default(), TenantsAccess::Public).routes();
-        let edge =
-            Edge { limits: Limits::default(), hosts: HostRules::default(), resolvers: Resolvers::default() };
+        let edge = Edge {
+            limits: Limits::default(),
+            hosts: HostRules::default(),
+            resolvers: Resolvers::default(),
+            hsts: std::time::Duration::ZERO,
+        };
         let site = edge.around(instance, api.merge(of_the_instance), of_tenants);
         let listener = listen(([127, 0, 0, 1], 0).into()).unwrap();
         let address = listener.local_addr().unwrap();
