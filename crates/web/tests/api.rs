@@ -77,8 +77,8 @@ async fn the_page_is_what_it_is_to_the_byte() {
     let length = format!("content-length: {}", header(&response, "content-length"));
     assert_eq!(headers(&response), with_common(&["content-type: text/html; charset=utf-8", &length]));
     let mut page = response.text().await.unwrap();
-    // The style sheet's path and the script's change with their content.
-    for name in ["/styles", "/script"] {
+    // The paths of what a page needs change with their content.
+    for name in ["/styles", "/symbol", "/script"] {
         let end = page.find(name).unwrap();
         page.replace_range(end - 16..end, "…");
     }

@@ -202,7 +202,7 @@ async fn look_up(instance: &Instance, ids: [TenantId; 2], over: &AtomicBool) -> 
             }
         }
         // Memory is brought up to date with every call, not only when it is time to look.
-        instance.directory().audit(1).await.unwrap();
+        instance.directory().operators().await.unwrap();
     }
     (found, moving)
 }

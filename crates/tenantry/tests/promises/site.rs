@@ -64,7 +64,7 @@ impl Site {
             limits: Limits::default(),
             hosts: HostRules::default(),
             resolvers: Resolvers::default(),
-            hsts: Duration::ZERO,
+            hsts: std::time::Duration::ZERO,
         };
         let site = edge.around(instance, api.merge(of_the_instance), of_tenants);
         let listener = listen(([127, 0, 0, 1], 0).into()).unwrap();

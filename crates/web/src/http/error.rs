@@ -30,7 +30,7 @@ type Cause = Arc<dyn Error + Send + Sync>;
 pub struct Refusal {
     status: StatusCode,
     sentence: Option<&'static str>,
-    help: Option<Help>,
+    help: Option<Box<Help>>,
     cause: Option<Cause>,
     retry_after: Option<Duration>,
 }
@@ -87,7 +87,7 @@ impl Refusal {
     /// Adds an explanation for the developer. The caller makes sure that it runs with `DEBUG`: the client sees it.
     #[must_use]
     pub(super) fn help(mut self, help: Help) -> Self {
-        self.help = Some(help);
+        self.help = Some(Box::new(help));
         self
     }
 
@@ -252,7 +252,7 @@ fn is_bare_error(response: &Response) -> bool {
 fn json_body(refusal: &Refusal, id: &RequestId) -> String {
     let body = ErrorBody {
         detail: refusal.sentence.unwrap_or_else(|| detail(refusal.status)),
-        help: refusal.help.as_ref(),
+        help: refusal.help.as_deref(),
         request_id: id.as_str(),
     };
     serde_json::to_string(&body).unwrap_or_default()
@@ -268,7 +268,7 @@ fn html_body(refusal: &Refusal, id: &RequestId) -> (&'static str, String) {
         status: refusal.status.as_u16(),
         sentence,
         advice,
-        help: refusal.help.as_ref(),
+        help: refusal.help.as_deref(),
         id: id.as_str(),
     };
     let html = "text/html; charset=utf-8";
