@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use crate::TenantDb;
 use crate::directory::{Changed, Directory, DirectoryError};
 use crate::migrate::{History, Registry, RegistryError};
-use crate::places::{Location, PlaceError, Places, UnknownPlace};
+use crate::places::{Exposed, Location, PlaceError, Places, UnknownPlace};
 use crate::sqlite::{DataFile, Pool, PoolConfig, Synchronous};
 
 /// How an instance is opened.
@@ -122,7 +122,7 @@ impl Instance {
     /// When the tenant stops being active, every door to its data is closed for good.
     ///
     /// # Errors
-    /// Raised when the tenant's data is at an alias that is not configured.
+    /// Raised when the tenant's data is at an alias that is not configured, or was not usable at the start.
     pub fn tenant_db(&self, tenant: &Tenant) -> Result<TenantDb, UnknownPlace> {
         let known = self.0.files.read().unwrap_or_else(PoisonError::into_inner).get(&tenant.id()).cloned();
         let file = match known {
@@ -149,7 +149,7 @@ impl Instance {
         }
     }
 
-    /// The tenants whose data is at an alias that is not configured, or not as what it was.
+    /// The tenants whose data is at an alias that is not configured, not usable, or not as what it was.
     #[must_use]
     pub fn misplaced(&self) -> Vec<(Slug, UnknownPlace)> {
         let records = self.0.directory.records();
@@ -160,10 +160,16 @@ impl Instance {
         found.collect()
     }
 
-    /// The configured databases whose folders were not there when the instance was opened.
+    /// The configured databases and servers that could not be used when the instance was opened.
     #[must_use]
-    pub fn missing(&self) -> Vec<UnknownPlace> {
-        self.0.places.missing().collect()
+    pub fn unusable(&self) -> Vec<UnknownPlace> {
+        self.0.places.unusable().collect()
+    }
+
+    /// The files and folders of the instance that other users of the machine can read or change.
+    #[must_use]
+    pub fn exposed(&self) -> Vec<Exposed> {
+        self.0.places.exposed()
     }
 
     /// The configured databases that no tenant claims.

@@ -12,6 +12,12 @@ mod sqlite;
 mod tenant_db;
 
 pub use instance::{Instance, InstanceConfig, OpenError, Stats};
-pub use places::{Location, PlaceError, UnknownPlace};
+pub use places::{Exposed, Location, PlaceError, UnknownPlace};
 pub use sqlite::Synchronous;
 pub use tenant_db::{Query, TenantDb};
+
+/// What only tests need.
+#[cfg(feature = "testkit")]
+pub mod testkit {
+    pub use crate::sqlite::count::{Counted, counted};
+}

@@ -1,14 +1,18 @@
 //! Where everything of an instance lies: the folders of its data, and the databases and servers that are configured.
 
+mod exposure;
+
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use tenantry_core::{Alias, Isolation, OpaqueName, Placement, TenantId};
 
-use crate::sqlite::DataFile;
+use crate::sqlite::{DataFile, parts};
+
+pub use exposure::Exposed;
 
 /// What a `DB_<ALIAS>` stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +45,16 @@ pub enum PlaceError {
         /// The folder.
         folder: PathBuf,
     },
+    /// A database has a name that belongs to a part of another: one would overwrite the other.
+    #[error("DB_{} can't be {}: SQLite and this program keep a part of {} there", .alias.as_str().to_uppercase(), .path.display(), .whole.display())]
+    PartOf {
+        /// The alias.
+        alias: Alias,
+        /// Its place.
+        path: PathBuf,
+        /// The database that the place is a part of.
+        whole: PathBuf,
+    },
     /// A folder can't be made or used.
     #[error("the folder {} can't be used: {error}", .path.display())]
     Folder {
@@ -50,6 +64,9 @@ pub enum PlaceError {
         #[source]
         error: io::Error,
     },
+    /// Anyone on this machine could put files of their own in the place of the instance's.
+    #[error("anyone can write to {folder}: `chmod o-w {folder}`, or name a folder inside it", folder = .0.display())]
+    Open(PathBuf),
 }
 
 /// Raised when a tenant's placement depends on an alias that is not configured, or not as what it was.
@@ -58,13 +75,13 @@ pub enum UnknownPlace {
     /// No `DB_<ALIAS>` of this name.
     #[error("DB_{} is not configured", .0.as_str().to_uppercase())]
     Alias(Alias),
-    /// It is a file whose folder is not there.
-    #[error("DB_{} lies in a folder that is not there, {}", .alias.as_str().to_uppercase(), .folder.display())]
-    Missing {
+    /// There is one, but it could not be used when the instance was opened.
+    #[error("DB_{} was not usable at the start: {why}", .alias.as_str().to_uppercase())]
+    Unusable {
         /// The alias.
         alias: Alias,
-        /// The folder.
-        folder: PathBuf,
+        /// What was in the way.
+        why: String,
     },
     /// There is one, but it is a database.
     #[error("DB_{} is a database and not a server", .0.as_str().to_uppercase())]
@@ -80,9 +97,9 @@ pub(crate) struct Places {
     data: PathBuf,
     directory: PathBuf,
     locations: BTreeMap<Alias, Location>,
-    /// Databases whose folders were not there when the instance was opened. They stay out of use, whatever is put there
-    /// later: where its path leads was not looked at.
-    missing: BTreeMap<Alias, PathBuf>,
+    /// Databases and servers that could not be used when the instance was opened, and why. They stay out of use, whatever
+    /// is put there later: where their paths lead was not looked at.
+    unusable: BTreeMap<Alias, String>,
 }
 
 /// The folders inside the data folder.
@@ -106,25 +123,21 @@ impl Places {
             Some(path) => absolute(&path)?,
             None => data.join("directory.db"),
         };
-        let (mut locations, mut missing) = (BTreeMap::new(), BTreeMap::new());
+        refuse_open(directory.parent().unwrap_or(&directory))?;
+        let (mut locations, mut unusable) = (BTreeMap::new(), BTreeMap::new());
         locations.insert(Alias::local(), Location::Folder(data.join(TENANTS)));
         for (alias, location) in configured {
-            let location = match location {
-                Location::File(path) => match absolute(&path) {
-                    Ok(path) => Location::File(path),
-                    Err(PlaceError::Folder { path: folder, error })
-                        if error.kind() == ErrorKind::NotFound =>
-                    {
-                        missing.insert(alias, folder);
-                        continue;
-                    }
-                    Err(error) => return Err(error),
-                },
-                Location::Folder(path) => Location::Folder(make_folder(&path)?),
+            let found = match location {
+                Location::File(path) => absolute(&path).map(Location::File),
+                Location::Folder(path) => make_folder(&path).map(Location::Folder),
             };
-            locations.insert(alias, location);
+            // Only the tenants that are there suffer for it.
+            match found {
+                Ok(location) => drop(locations.insert(alias, location)),
+                Err(error) => drop(unusable.insert(alias, error.to_string())),
+            }
         }
-        let places = Self { data, directory, locations, missing };
+        let places = Self { data, directory, locations, unusable };
         places.refuse_shared()?;
         Ok(places)
     }
@@ -156,8 +169,18 @@ impl Places {
             if inside {
                 return Err(PlaceError::Inside { alias: alias.clone(), folder: folder.to_owned() });
             }
+            if let Some(whole) = self.database_with_part(path) {
+                let (alias, path) = (alias.clone(), path.to_owned());
+                return Err(PlaceError::PartOf { alias, path, whole: whole.to_owned() });
+            }
         }
         Ok(())
+    }
+
+    /// The configured database, or the directory, that keeps a part of itself at this path.
+    fn database_with_part(&self, path: &Path) -> Option<&Path> {
+        let mut wholes = self.locations.values().map(Location::path).chain([self.directory()]);
+        wholes.find(|whole| parts(whole).any(|part| part == path))
     }
 
     pub(crate) fn directory(&self) -> &Path {
@@ -205,14 +228,14 @@ impl Places {
         }
     }
 
-    /// The databases that are out of use because their folders were not there.
-    pub(crate) fn missing(&self) -> impl Iterator<Item = UnknownPlace> {
-        self.missing.keys().map(|alias| self.unknown(alias))
+    /// The databases and servers that could not be used when the instance was opened.
+    pub(crate) fn unusable(&self) -> impl Iterator<Item = UnknownPlace> {
+        self.unusable.keys().map(|alias| self.unknown(alias))
     }
 
     fn unknown(&self, alias: &Alias) -> UnknownPlace {
-        match self.missing.get(alias) {
-            Some(folder) => UnknownPlace::Missing { alias: alias.clone(), folder: folder.clone() },
+        match self.unusable.get(alias) {
+            Some(why) => UnknownPlace::Unusable { alias: alias.clone(), why: why.clone() },
             None => UnknownPlace::Alias(alias.clone()),
         }
     }
@@ -281,7 +304,17 @@ fn make_folder(path: &Path) -> Result<PathBuf, PlaceError> {
     for above in missing.iter().filter_map(|folder| folder.parent()) {
         File::open(above).and_then(|above| above.sync_all()).map_err(refused)?;
     }
-    fs::canonicalize(path).map_err(refused)
+    let there = fs::canonicalize(path).map_err(refused)?;
+    refuse_open(&there)?;
+    Ok(there)
+}
+
+/// Refuses a folder that anyone can write to: a file, a link or a log for SQLite to play back, put there by a stranger,
+/// would be taken for the instance's own.
+fn refuse_open(folder: &Path) -> Result<(), PlaceError> {
+    let there =
+        fs::metadata(folder).map_err(|error| PlaceError::Folder { path: folder.to_owned(), error })?;
+    if there.mode() & 0o002 == 0 { Ok(()) } else { Err(PlaceError::Open(folder.to_owned())) }
 }
 
 /// Where a file really is, or would be: through every link, so that two names of one file are seen to be one.

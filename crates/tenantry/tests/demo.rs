@@ -7,8 +7,6 @@ mod common;
 use std::path::Path;
 
 use common::{Server, command};
-use reqwest::Client;
-use reqwest::header::HOST;
 
 /// All that could make another server of it. What `serve` would refuse to start on is among it.
 const ANOTHER_INSTANCES: &str = "\
@@ -35,8 +33,7 @@ fn start(folder: &Path, words: &[&str]) -> Server {
 }
 
 async fn get(demo: &Server, host: &str, path: &str, tenant: &str) -> (u16, String) {
-    let request = Client::new().get(format!("{}{path}", demo.address)).header(HOST, host);
-    let answer = request.header("x-tenant", tenant).send().await.unwrap();
+    let answer = demo.request(host, path).header("x-tenant", tenant).send().await.unwrap();
     (answer.status().as_u16(), answer.text().await.unwrap())
 }
 
@@ -54,16 +51,16 @@ async fn what_lies_in_the_folder_and_in_the_environment_is_another_instance_s() 
     let demo = start(folder.path(), &[]);
     assert_eq!(names(folder.path()), [".env", "demo-data"], "nothing is made but the demo's folder");
 
-    let (status, acme) = get(&demo, "acme.localhost", "notes", "globex").await;
+    let (status, acme) = get(&demo, "acme.localhost", "/notes", "globex").await;
     assert_eq!(status, 200, "no header names a tenant: {acme}");
-    assert_ne!(get(&demo, "globex.localhost", "notes", "").await.1, acme);
-    let (_, start) = get(&demo, "acme.localhost", "", "").await;
+    assert_ne!(get(&demo, "globex.localhost", "/notes", "").await.1, acme);
+    let (_, start) = get(&demo, "acme.localhost", "/", "").await;
     assert!(start.contains("<h1>Acme</h1>") && start.contains("Note 1000 of Acme"), "{start}");
     assert!(!start.contains("Globex"), "{start}");
-    assert_eq!(get(&demo, "acme.localhost", "t/globex/notes", "").await.0, 404, "no path does");
-    assert_eq!(get(&demo, "acme.checkhost.local", "notes", "").await.0, 400, "and no other domain");
-    assert_eq!(get(&demo, "acme.localhost", "api/tenants", "").await.0, 401);
-    let (_, page) = get(&demo, "nobody.localhost", "", "").await;
+    assert_eq!(get(&demo, "acme.localhost", "/t/globex/notes", "").await.0, 404, "no path does");
+    assert_eq!(get(&demo, "acme.checkhost.local", "/notes", "").await.0, 400, "and no other domain");
+    assert_eq!(get(&demo, "acme.localhost", "/api/tenants", "").await.0, 401);
+    let (_, page) = get(&demo, "nobody.localhost", "/", "").await;
     assert!(page.contains("DEBUG is on"), "the demo explains itself: {page}");
 }
 
@@ -73,9 +70,9 @@ async fn its_folder_may_be_named_and_it_comes_back_there() {
     // A `.env` that nothing can read stops every other command.
     std::fs::create_dir(folder.path().join(".env")).unwrap();
     let first = start(folder.path(), &["--data", "mine"]);
-    let before = get(&first, "acme.localhost", "notes", "").await;
+    let before = get(&first, "acme.localhost", "/notes", "").await;
     drop(first);
     let again = start(folder.path(), &["--data", "mine"]);
-    assert_eq!(get(&again, "acme.localhost", "notes", "").await, before);
+    assert_eq!(get(&again, "acme.localhost", "/notes", "").await, before);
     assert_eq!(names(folder.path()), [".env", "mine"]);
 }

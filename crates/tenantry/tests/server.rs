@@ -83,13 +83,35 @@ async fn a_change_by_a_command_reaches_the_server_beside_it() {
 }
 
 #[tokio::test]
-async fn the_list_of_tenants_is_for_operators() {
+async fn the_list_of_tenants_is_for_operators_unless_it_is_made_public() {
     let folder = two_tenants();
+    let mut add =
+        command(folder.path()).args(["operator", "add", "root"]).stdin(Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut add.stdin.take().unwrap(), b"Operator-pass-1\n").unwrap();
+    assert!(add.wait().unwrap().success());
+    let list = |server: &Server| server.request("acme.checkhost.local", "/api/tenants");
     let server = Server::start(folder.path());
-    let anonymous = server.get("acme.checkhost.local", "/api/tenants", "").await;
-    assert_eq!(anonymous.status(), StatusCode::UNAUTHORIZED);
-    let body = anonymous.text().await.unwrap();
-    assert!(!body.contains("globex"), "{body}");
+    for (name, password, status) in [
+        ("", "", StatusCode::UNAUTHORIZED),
+        ("ann", PASSWORD, StatusCode::UNAUTHORIZED),
+        ("root", PASSWORD, StatusCode::UNAUTHORIZED),
+        ("root", "Operator-pass-1", StatusCode::OK),
+    ] {
+        let request = list(&server);
+        let request = if name.is_empty() { request } else { request.basic_auth(name, Some(password)) };
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), status, "{name} {password}");
+        let body = answer.text().await.unwrap();
+        assert_eq!(body.contains("globex"), status == StatusCode::OK, "{name} {password}: {body}");
+    }
+    drop(server);
+    let public = Server::run(command(folder.path()).env("TENANTS_API", "public").arg("serve"));
+    let body = list(&public).send().await.unwrap().text().await.unwrap();
+    let rows = concat!(
+        r#"[{"id":1,"name":"acme","schema_name":"acme","sub_domain":"acme.checkhost.local","active":true},"#,
+        r#"{"id":2,"name":"globex","schema_name":"globex","sub_domain":"globex.checkhost.local","active":true}]"#
+    );
+    assert_eq!(body, rows);
 }
 
 #[test]

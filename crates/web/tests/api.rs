@@ -29,23 +29,60 @@ async fn ask(site: &Site, method: &str, path: &str, accept: Option<&str>) -> Res
     request.send().await.unwrap()
 }
 
+/// All headers of an answer in the order of their names, but those that differ each time.
+fn headers(response: &Response) -> Vec<String> {
+    let mut lines: Vec<String> = response
+        .headers()
+        .iter()
+        .filter(|(name, _)| !["date", "x-request-id"].contains(&name.as_str()))
+        .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+        .collect();
+    lines.sort();
+    lines
+}
+
+/// What every answer bears, and what this one has of its own.
+fn with_common(own: &[&str]) -> Vec<String> {
+    let common = [
+        "allow: GET, HEAD, OPTIONS",
+        "cache-control: no-store",
+        "content-security-policy: default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; \
+         object-src 'none'",
+        "cross-origin-opener-policy: same-origin",
+        "referrer-policy: same-origin",
+        "vary: Accept, Cookie",
+        "x-content-type-options: nosniff",
+        "x-frame-options: DENY",
+    ];
+    let mut lines: Vec<String> = common.iter().chain(own).map(ToString::to_string).collect();
+    lines.sort();
+    lines
+}
+
 #[tokio::test]
-async fn the_list_is_what_it_was() {
+async fn the_list_is_what_it_was_to_the_byte() {
     let site = public().await;
     let response = ask(&site, "GET", PATH, None).await;
     assert_eq!(response.status(), 200);
-    for (name, value) in [
-        ("content-type", "application/json"),
-        ("vary", "Accept, Cookie"),
-        ("allow", "GET, HEAD, OPTIONS"),
-        ("x-frame-options", "DENY"),
-        ("x-content-type-options", "nosniff"),
-        ("referrer-policy", "same-origin"),
-        ("cross-origin-opener-policy", "same-origin"),
-    ] {
-        assert_eq!(header(&response, name), value, "{name}");
-    }
+    let length = format!("content-length: {}", LIST.len());
+    assert_eq!(headers(&response), with_common(&["content-type: application/json", &length]));
     assert_eq!(response.text().await.unwrap(), LIST);
+}
+
+#[tokio::test]
+async fn the_page_is_what_it_is_to_the_byte() {
+    let site = public().await;
+    let response = ask(&site, "GET", PATH, Some(BROWSER)).await;
+    assert_eq!(response.status(), 200);
+    let length = format!("content-length: {}", header(&response, "content-length"));
+    assert_eq!(headers(&response), with_common(&["content-type: text/html; charset=utf-8", &length]));
+    let mut page = response.text().await.unwrap();
+    // The paths of what a page needs change with their content.
+    for name in ["/styles", "/symbol", "/script"] {
+        let end = page.find(name).unwrap();
+        page.replace_range(end - 16..end, "…");
+    }
+    assert_eq!(page, include_str!("data/tenant_map.txt"));
 }
 
 #[tokio::test]
@@ -74,7 +111,16 @@ async fn what_is_asked_for_decides_the_answer() {
     for (method, query, accept, status, body) in [
         ("GET", "", Some("*/*"), 200, LIST),
         ("GET", "?format=json", Some(BROWSER), 200, LIST),
-        ("GET", "?page=2&search=acme&ordering=-id", None, 200, LIST),
+        ("GET", "?page=2&search=acme&ordering=-id&limit=1&indent=2", None, 200, LIST),
+        ("GET", "", Some("application/*"), 200, LIST),
+        ("GET", "", Some("application/json, text/html"), 200, LIST),
+        ("GET", "", Some("text/html;q=0.8, application/json;q=0.9"), 200, LIST),
+        ("GET", "", Some("text/html;q=0, */*"), 200, LIST),
+        ("GET", "", Some("application/xml, */*;q=0.1"), 200, LIST),
+        ("GET", "", Some("*/*;q=0"), 406, not_acceptable),
+        ("GET", "?format=json", Some("text/html"), 406, not_acceptable),
+        ("GET", "?format=api", Some("application/json"), 406, not_acceptable),
+        ("OPTIONS", "?format=xml", None, 404, not_found),
         ("GET", "?format=xml", None, 404, not_found),
         ("GET", "?format=xml", Some(BROWSER), 404, not_found),
         ("GET", "", Some("application/xml"), 406, not_acceptable),
@@ -84,6 +130,9 @@ async fn what_is_asked_for_decides_the_answer() {
         ("PUT", "", None, 405, r#"{"detail":"Method \"PUT\" not allowed."}"#),
         ("PATCH", "", None, 405, r#"{"detail":"Method \"PATCH\" not allowed."}"#),
         ("DELETE", "", None, 405, r#"{"detail":"Method \"DELETE\" not allowed."}"#),
+        ("TRACE", "", None, 405, r#"{"detail":"Method \"TRACE\" not allowed."}"#),
+        ("PURGE", "", None, 405, r#"{"detail":"Method \"PURGE\" not allowed."}"#),
+        ("DELETE", "?format=xml", None, 404, not_found),
     ] {
         let response = ask(&site, method, &format!("{PATH}{query}"), accept).await;
         assert_eq!(response.status(), status, "{method} {query} {accept:?}");
@@ -97,34 +146,62 @@ async fn what_is_asked_for_decides_the_answer() {
 #[tokio::test]
 async fn json_is_indented_when_that_is_asked_for() {
     let site = public().await;
-    let response = ask(&site, "OPTIONS", PATH, Some("application/json; indent=2")).await;
-    assert_eq!(header(&response, "content-type"), "application/json");
-    let body = response.text().await.unwrap();
-    assert!(
-        body.starts_with(
-            "{\n  \"name\": \"Tenant Map\",\n  \"description\": \"\",\n  \"renders\": [\n    \""
-        ),
-        "{body}"
-    );
+    let row = |id, name, slug, end| {
+        let pairs = [
+            format!("\"id\": {id}"),
+            format!("\"name\": \"{name}\""),
+            format!("\"schema_name\": \"{slug}\""),
+            format!("\"sub_domain\": \"{slug}.example\""),
+            "\"active\": true".to_owned(),
+        ];
+        format!("  {{\n    {}\n  }}{end}\n", pairs.join(",\n    "))
+    };
+    let indented = format!("[\n{}{}]", row(1, "Acme", "acme", ","), row(2, "Globex & Sons", "globex", ""));
+    let response = ask(&site, "GET", PATH, Some("application/json; indent=2")).await;
+    let length = format!("content-length: {}", indented.len());
+    assert_eq!(headers(&response), with_common(&["content-type: application/json", &length]));
+    assert_eq!(response.text().await.unwrap(), indented);
+    let refused = ask(&site, "POST", PATH, Some("application/json; indent=4")).await.text().await.unwrap();
+    assert_eq!(refused, "{\n    \"detail\": \"Method \\\"POST\\\" not allowed.\"\n}");
+    for accept in ["application/json; indent=0", "application/json; indent=two"] {
+        assert_eq!(ask(&site, "GET", PATH, Some(accept)).await.text().await.unwrap(), LIST, "{accept}");
+    }
 }
 
 #[tokio::test]
 async fn head_has_the_headers_of_get_and_nothing_more() {
-    let site = public().await;
-    let host = "Host: listed.example\r\nConnection: close\r\n\r\n";
-    let head = site.raw(&format!("HEAD {PATH} HTTP/1.1\r\n{host}")).await;
-    let (headers, body) = head.split_once("\r\n\r\n").unwrap();
-    assert!(headers.starts_with("HTTP/1.1 200 OK"), "{headers}");
-    assert!(headers.contains(&format!("content-length: {}", LIST.len())), "{headers}");
-    assert!(headers.contains("content-type: application/json"), "{headers}");
-    assert_eq!(body, "");
+    for (site, status) in [(public().await, 200), (start(Setup::default()).await, 401)] {
+        for (query, accept, status) in [
+            ("", None, status),
+            ("", Some(BROWSER), status),
+            ("?format=xml", None, 404),
+            ("", Some("application/xml"), 406),
+        ] {
+            let path = format!("{PATH}{query}");
+            let got = ask(&site, "GET", &path, accept).await;
+            let head = ask(&site, "HEAD", &path, accept).await;
+            assert_eq!(
+                (got.status().as_u16(), head.status().as_u16()),
+                (status, status),
+                "{path} {accept:?}"
+            );
+            assert_eq!(headers(&head), headers(&got), "{path} {accept:?}");
+            assert_eq!(head.text().await.unwrap(), "", "{path} {accept:?}");
+        }
+    }
+    let raw = format!("HEAD {PATH} HTTP/1.1\r\nHost: listed.example\r\nConnection: close\r\n\r\n");
+    assert!(public().await.raw(&raw).await.ends_with("\r\n\r\n"), "not a byte after the headers");
 }
 
 #[tokio::test]
 async fn with_a_slash_at_its_end_it_is_not_there() {
     let site = public().await;
     for host in ["listed.example", "acme.example"] {
-        assert_eq!(site.get(host, "/api/tenants/").await.status(), 404, "{host}");
+        for path in ["/api/tenants/", "/api/tenants/1", "/api/Tenants", "/api"] {
+            let response = site.get(host, path).await;
+            assert_eq!(response.status(), 404, "{host}{path}");
+            assert!(!response.text().await.unwrap().contains("globex"), "{host}{path}");
+        }
     }
 }
 
@@ -204,6 +281,9 @@ async fn only_an_operator_sees_the_list_unless_it_is_public() {
             assert!(status == 200 || !text.contains("acme"), "{given:?} {method}: {text}");
         }
     }
+    let bearer = site.request(Method::GET, "acme.example", PATH).header("authorization", "Bearer cm9vdA==");
+    let response = bearer.send().await.unwrap();
+    assert_eq!((response.status().as_u16(), response.text().await.unwrap().as_str()), (401, missing));
     let malformed = site.request(Method::GET, "acme.example", PATH).header("authorization", "Basic !");
     let response = malformed.send().await.unwrap();
     assert_eq!(response.status(), 401);

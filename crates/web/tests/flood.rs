@@ -2,12 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "what fails here fails the test")]
 
+mod common;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Path;
 use axum::routing::post;
+use common::{Setup, admin, start};
+use reqwest::Method;
 use tenantry_web::http::{DeadlineLayer, Limits, listen, serve};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -56,4 +60,16 @@ async fn changes_whose_clients_are_gone_are_bounded_too() {
     assert!(begin(1, SHORT).await.is_err(), "one more than that");
     go.add_permits(CLIENTS);
     begin(18, PATIENCE).await.expect("the others follow as those end").forget();
+}
+
+/// The body of any other request may have two mebibytes.
+#[tokio::test]
+async fn a_form_of_someone_who_is_not_signed_in_is_small() {
+    let site = start(Setup { app: admin(), ..Setup::default() }).await;
+    for (length, status) in [(10, 200), (10_000, 200), (20_000, 413), (1_000_000, 413)] {
+        let form = [("username", "ada"), ("password", &"x".repeat(length))];
+        let request = site.request(Method::POST, "acme.example", "/admin/login/").form(&form);
+        let answer = request.header("sec-fetch-site", "same-origin").send().await.unwrap();
+        assert_eq!(answer.status(), status, "{length}");
+    }
 }

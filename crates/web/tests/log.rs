@@ -50,7 +50,8 @@ async fn site() -> (Site, Log) {
     let app = Router::new()
         .route("/inside", get(inside).post(inside))
         .route("/fail", get(async || Err::<(), _>(Failure::from(io::Error::other("canary-cause")))))
-        .route("/panic", post(async || -> &'static str { panic!("canary-panic") }));
+        .route("/panic", post(async || -> &'static str { panic!("canary-panic") }))
+        .route("/forge", post(async |said: String| Err::<(), _>(Failure::from(io::Error::other(said)))));
     (start(Setup { app, ..Setup::default() }).await, log)
 }
 
@@ -77,6 +78,11 @@ async fn every_line_of_a_request_bears_its_id_and_its_tenant() {
             assert_eq!(line["span"]["path"], path.split('?').next().unwrap(), "{line}");
         }
     }
+    let forged = "said\n2026-01-01 INFO granted\r\u{1b}[2J\u{85}\u{2028}end";
+    let forging = site.request(Method::POST, "acme.example", "/forge").body(forged).send().await.unwrap();
+    let lines = log.of(header(&forging, "x-request-id"));
+    let cause = lines.iter().find_map(|line| line["fields"]["cause"].as_str()).unwrap();
+    assert_eq!(cause, r"said\n2026-01-01 INFO granted\r\u{1b}[2J\u{85}\u{2028}end");
     let basic =
         site.request(Method::GET, "acme.example", "/api/tenants").basic_auth("root", Some("canary-word"));
     let refused = basic.send().await.unwrap();

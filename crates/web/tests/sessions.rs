@@ -4,6 +4,7 @@
 mod common;
 
 use jiff::{SignedDuration, Timestamp};
+use reqwest::Method;
 use tempfile::TempDir;
 use tenantry_core::Tenant;
 use tenantry_db::TenantDb;
@@ -119,26 +120,44 @@ async fn use_is_noted_down_now_and_then_and_prolongs_nothing_beyond_the_limit() 
 }
 
 #[tokio::test]
-async fn a_new_password_ends_every_session_but_the_one_that_is_rotated() {
+async fn a_new_password_ends_every_session() {
     let (_folder, acme, _) = doors().await;
     let (mut ada, bob) = (user(&acme, "ada").await, user(&acme, "bob").await);
-    let (own, _) = session::begin(&acme, &ada).await.unwrap();
+    let (one, _) = session::begin(&acme, &ada).await.unwrap();
     let (other, _) = session::begin(&acme, &ada).await.unwrap();
     let (bobs, _) = session::begin(&acme, &bob).await.unwrap();
-    let mut signed_in = session::load(&acme, &own).await.unwrap().unwrap();
-
     let fresh = password("Tenant-pass-2");
     set_password(&acme, &Hasher::default(), HashPolicy::Own, &mut ada, &fresh).await.unwrap();
-    signed_in.user = ada;
-    let rotated = session::rotate(&acme, &signed_in).await.unwrap();
-
-    assert!(is_signed_in(&acme, &rotated).await);
-    assert!(!is_signed_in(&acme, &own).await, "the old token is over");
-    assert!(!is_signed_in(&acme, &other).await, "and so is the other session");
+    assert!(!is_signed_in(&acme, &one).await && !is_signed_in(&acme, &other).await);
     assert!(is_signed_in(&acme, &bobs).await);
-    let kept = session::load(&acme, &rotated).await.unwrap().unwrap().session;
-    assert_eq!(kept.expires, signed_in.session.expires, "it ends no later");
-    assert!(session::rotate(&acme, &signed_in).await.is_err(), "what has ended is not rotated");
+    let (again, _) = session::begin(&acme, &ada).await.unwrap();
+    assert!(is_signed_in(&acme, &again).await);
+}
+
+#[tokio::test]
+async fn signing_in_again_ends_the_session_that_the_browser_had_and_no_other() {
+    let site = common::start(common::Setup { app: common::admin(), ..common::Setup::default() }).await;
+    let record = site.instance.directory().record(&"acme".parse().unwrap()).unwrap();
+    let acme = site.instance.tenant_db(&Tenant::from_record(record).unwrap()).unwrap();
+    user(&acme, "ada").await;
+    let sign_in = async |cookie: &str| {
+        let request = site.request(Method::POST, "acme.example", "/admin/login/");
+        let request = request.header("sec-fetch-site", "same-origin").header("cookie", cookie);
+        let form = [("username", "ada"), ("password", "Tenant-pass-1")];
+        let answer = request.form(&form).send().await.unwrap();
+        let cookies = answer.headers().get_all("set-cookie").iter().map(|value| value.to_str().unwrap());
+        let session = cookies.filter_map(|cookie| cookie.split(';').next());
+        session.into_iter().find(|pair| pair.starts_with("sessionid=")).unwrap().to_owned()
+    };
+    let index = async |cookie: &str| {
+        let request = site.request(Method::GET, "acme.example", "/admin/").header("cookie", cookie);
+        request.send().await.unwrap().status().as_u16()
+    };
+    let (elsewhere, first) = (sign_in("").await, sign_in("").await);
+    assert_eq!((index(&elsewhere).await, index(&first).await), (200, 200));
+    let second = sign_in(&first).await;
+    assert_eq!((index(&elsewhere).await, index(&first).await, index(&second).await), (200, 302, 200));
+    assert_eq!(rows(&acme).await, 2);
 }
 
 #[tokio::test]
@@ -170,22 +189,24 @@ async fn signing_out_ends_one_session_and_may_be_done_twice() {
 }
 
 #[tokio::test]
-async fn what_is_over_is_removed_and_nothing_else() {
+async fn sessions_that_are_over_go_a_few_at_a_time_when_others_begin() {
     let (_folder, acme, _) = doors().await;
     let ada = user(&acme, "ada").await;
-    let ages = [
-        (MINUTE, MINUTE),
-        (LIFETIME - MINUTE, IDLE - MINUTE),
-        (LIFETIME + MINUTE, MINUTE),
-        (IDLE + MINUTE, IDLE + MINUTE),
-    ];
-    for (created, used) in ages {
-        let (_, session) = session::begin(&acme, &ada).await.unwrap();
-        age(&acme, &session, created, used).await;
+    let (live, session) = session::begin(&acme, &ada).await.unwrap();
+    age(&acme, &session, LIFETIME - MINUTE, MINUTE).await;
+    let mut over = Vec::new();
+    for _ in 0..25 {
+        over.push(session::begin(&acme, &ada).await.unwrap().1);
     }
-    assert_eq!(session::remove_expired(&acme).await.unwrap(), 2);
-    assert_eq!(rows(&acme).await, 2);
-    assert_eq!(session::remove_expired(&acme).await.unwrap(), 0);
+    for session in &over {
+        age(&acme, session, LIFETIME + MINUTE, LIFETIME).await;
+    }
+    // Each brings one and takes up to ten.
+    for left in [1 + 15 + 1, 1 + 5 + 2, 1 + 3, 1 + 4] {
+        session::begin(&acme, &ada).await.unwrap();
+        assert_eq!(rows(&acme).await, left);
+    }
+    assert!(is_signed_in(&acme, &live).await);
 }
 
 #[tokio::test]

@@ -42,6 +42,8 @@ pub(super) const FENCES: &[Fence] = &[
             "crates/db/src/tenant_db",
             "crates/db/tests/",
             "crates/web/tests/",
+            // What another program does to the directory.
+            "crates/tenantry/tests/",
             "bench/",
         ],
         because: "what knows SQLite is kept together, so that another database can stand beside it",

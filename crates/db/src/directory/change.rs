@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tenantry_core::{
-    Alias, HostName, Placement, Restored, Slug, Status, TenantId, Transition, TransitionError,
+    Alias, HostName, OpaqueName, Placement, Restored, Slug, Status, TenantId, Transition, TransitionError,
 };
 
 use super::journal::{self, Operation};
@@ -78,6 +78,36 @@ pub enum DomainError {
     Directory(#[from] DirectoryError),
 }
 
+/// What is to become of a tenant.
+enum Asked {
+    Change(Transition),
+    /// Back to what it was before its deletion.
+    Undelete,
+    /// Its end, by this owner.
+    Purge(OpaqueName),
+}
+
+impl Asked {
+    fn transition(
+        &self,
+        change: &Transaction<'_>,
+        id: TenantId,
+        from: Status,
+    ) -> Result<Transition, DirectoryError> {
+        match self {
+            Self::Change(transition) => Ok(*transition),
+            Self::Purge(_) => Ok(Transition::Purge),
+            // Refused, whatever it would come back to.
+            Self::Undelete if from != Status::Deleted => Ok(Transition::Undelete { to: Restored::Active }),
+            Self::Undelete => {
+                let sql = "SELECT deleted_from FROM tenant WHERE id = ?1";
+                let before: Option<String> = change.query_row(sql, [id.get()], |row| row.get(0))?;
+                Ok(Transition::Undelete { to: read::restored(&before.unwrap_or_default())? })
+            }
+        }
+    }
+}
+
 impl Directory {
     /// Suspends, activates, puts into maintenance or deletes. Every process serves it so within a second.
     ///
@@ -85,7 +115,7 @@ impl Directory {
     /// Raised when there is no such tenant, when its status does not allow it, and for a purge, which is more than a
     /// change of status: see [`Instance::purge`](crate::Instance::purge).
     pub async fn change_status(&self, id: TenantId, transition: Transition) -> Result<Status, ChangeError> {
-        self.transition(id, transition, None).await
+        self.transition(id, Asked::Change(transition)).await
     }
 
     /// Brings a softly deleted tenant back to what it was.
@@ -93,41 +123,24 @@ impl Directory {
     /// # Errors
     /// Raised when there is no such tenant, and when it is not deleted.
     pub async fn undelete(&self, id: TenantId) -> Result<Status, ChangeError> {
-        let before = self
-            .call(move |db| {
-                let sql = "SELECT deleted_from FROM tenant WHERE id = ?1";
-                let mut found = db.prepare_cached(sql)?;
-                let mut rows = found.query([id.get()])?;
-                let Some(row) = rows.next()? else { return Ok(None) };
-                Ok::<_, DirectoryError>(row.get::<_, Option<String>>(0)?)
-            })
-            .await?;
-        let to = match before.as_deref() {
-            Some("suspended") => Restored::Suspended,
-            Some("maintenance") => Restored::Maintenance,
-            _ => Restored::Active,
-        };
-        self.transition(id, Transition::Undelete { to }, None).await
+        self.transition(id, Asked::Undelete).await
     }
 
     /// First step of a purge: the tenant can't be brought back, and the journal names who removes it.
-    pub(crate) async fn begin_purge(&self, id: TenantId, owner: &str) -> Result<Status, ChangeError> {
-        self.transition(id, Transition::Purge, Some(owner.to_owned())).await
+    pub(crate) async fn begin_purge(&self, id: TenantId, owner: &OpaqueName) -> Result<Status, ChangeError> {
+        self.transition(id, Asked::Purge(owner.clone())).await
     }
 
-    async fn transition(
-        &self,
-        id: TenantId,
-        transition: Transition,
-        purger: Option<String>,
-    ) -> Result<Status, ChangeError> {
+    async fn transition(&self, id: TenantId, asked: Asked) -> Result<Status, ChangeError> {
         let actor = self.actor();
         self.call(move |db| {
             let change = begin(db)?;
             let from = status(&change, id)?.ok_or(ChangeError::Unknown)?;
+            let transition = asked.transition(&change, id, from)?;
             let to = from.after(transition)?;
             // Both ends of a tenant's life have steps of their own, which the journal holds.
-            if from == Status::Provisioning || (to == Status::Deleting && purger.is_none()) {
+            let of_the_journal = matches!(asked, Asked::Purge(_));
+            if from == Status::Provisioning || (to == Status::Deleting && !of_the_journal) {
                 return Err(TransitionError { from, transition }.into());
             }
             let generation = next_generation(&change)?;
@@ -137,7 +150,7 @@ impl Directory {
             change
                 .execute(set, (id.get(), to.as_str(), deleted, from_text, generation))
                 .map_err(DirectoryError::from)?;
-            if let Some(owner) = purger {
+            if let Asked::Purge(owner) = asked {
                 journal::write(&change, id, Operation::Purge, &owner, false)?;
             }
             let detail = format!("{from} to {to}");
@@ -316,7 +329,7 @@ pub(super) fn insert(
         now(),
         server.map(Alias::as_str),
         isolation,
-        opaque.map(tenantry_core::OpaqueName::as_str),
+        opaque.map(OpaqueName::as_str),
         claimed.map(Alias::as_str),
         generation,
     );

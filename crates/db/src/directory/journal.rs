@@ -1,10 +1,10 @@
 //! The journal: which changes of several steps are under way, and who does them.
 
-use rusqlite::Transaction;
-use tenantry_core::TenantId;
+use rusqlite::{Row, Transaction};
+use tenantry_core::{OpaqueName, TenantId};
 
 use super::change::{self, NewRow, RowConflict};
-use super::{Directory, DirectoryError};
+use super::{Directory, DirectoryError, read};
 
 /// A change of several steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,9 +21,16 @@ pub(crate) struct Entry {
     pub(crate) tenant: TenantId,
     pub(crate) operation: Operation,
     /// Whose change it is: the name of a lock file that its process holds while it lives.
-    pub(crate) owner: String,
+    pub(crate) owner: OpaqueName,
     /// Whether the file that the tenant claims was there before.
     pub(crate) existed: bool,
+}
+
+/// A change that is under way and can't be read: perhaps a newer program's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct UnreadableEntry {
+    pub(crate) tenant: TenantId,
+    pub(crate) why: String,
 }
 
 impl Operation {
@@ -41,9 +48,9 @@ impl Directory {
     pub(crate) async fn begin_create(
         &self,
         rows: Vec<NewRow>,
-        owner: &str,
+        owner: &OpaqueName,
     ) -> Result<Vec<TenantId>, RowConflict> {
-        let owner = owner.to_owned();
+        let owner = owner.clone();
         self.call(move |db| {
             let change = change::begin(db)?;
             let generation = change::next_generation(&change)?;
@@ -97,29 +104,33 @@ impl Directory {
         .await
     }
 
-    /// Every change that is under way.
-    pub(crate) async fn journal(&self) -> Result<Vec<Entry>, DirectoryError> {
+    /// Every change that is under way; where one can't be read, the tenant whose it is, and why not.
+    pub(crate) async fn journal(&self) -> Result<Vec<Result<Entry, UnreadableEntry>>, DirectoryError> {
         self.call(|db| {
             let mut found = db.prepare_cached("SELECT tenant_id, operation, owner, existed FROM journal")?;
-            let mut rows = found.query([])?;
-            let mut entries = Vec::new();
-            while let Some(row) = rows.next()? {
-                let operation: String = row.get(1)?;
-                entries.push(Entry {
-                    tenant: TenantId::new(row.get(0)?),
-                    operation: match operation.as_str() {
-                        "create" => Operation::Create,
-                        "purge" => Operation::Purge,
-                        _ => return Err(DirectoryError::Unreadable(format!("an operation {operation:?}"))),
-                    },
-                    owner: row.get(2)?,
-                    existed: row.get(3)?,
-                });
-            }
-            Ok(entries)
+            let entries = found.query_map([], |row| Ok((TenantId::new(row.get(0)?), entry(row))))?;
+            let entries = entries.map(|read| {
+                let (tenant, entry) = read?;
+                Ok(entry.map_err(|error| UnreadableEntry { tenant, why: error.to_string() }))
+            });
+            entries.collect()
         })
         .await
     }
+}
+
+fn entry(row: &Row<'_>) -> Result<Entry, DirectoryError> {
+    let operation: String = row.get(1)?;
+    Ok(Entry {
+        tenant: TenantId::new(row.get(0)?),
+        operation: match operation.as_str() {
+            "create" => Operation::Create,
+            "purge" => Operation::Purge,
+            _ => return Err(DirectoryError::Unreadable(format!("an operation {operation:?}"))),
+        },
+        owner: read::parse(&row.get::<_, String>(2)?)?,
+        existed: row.get(3)?,
+    })
 }
 
 /// Writes into the journal that a change begins.
@@ -127,12 +138,12 @@ pub(super) fn write(
     change: &Transaction<'_>,
     id: TenantId,
     operation: Operation,
-    owner: &str,
+    owner: &OpaqueName,
     existed: bool,
 ) -> Result<(), DirectoryError> {
     let sql = "INSERT INTO journal (tenant_id, operation, owner, existed, started) VALUES (?1, ?2, ?3, ?4, ?5) \
                ON CONFLICT (tenant_id) DO UPDATE SET owner = excluded.owner, operation = excluded.operation";
-    let row = (id.get(), operation.as_str(), owner, existed, change::now());
+    let row = (id.get(), operation.as_str(), owner.as_str(), existed, change::now());
     change.prepare_cached(sql)?.execute(row)?;
     Ok(())
 }

@@ -1,19 +1,26 @@
 //! The directory: which tenants there are, what leads to them, and where their data is.
 //!
 //! It is read from memory, which is brought up to date after each change of this process and, within a quarter of a
-//! second, after a change of another. It is written by one thread, which owns the connection.
+//! second, after a change of another. It is written by one thread, which owns the connection for that.
+//!
+//! A change is acknowledged once memory holds it. A tenant whose entry can't be read is not served, and is that
+//! tenant's trouble alone. While the directory can't be read at all, changes are errors; after five seconds of it
+//! nobody is served, because a change that another process has acknowledged would not be known here.
 
 mod change;
 mod index;
 mod journal;
+mod memory;
 mod operator;
 mod read;
 mod schema;
 mod thread;
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::Arc;
+use std::time::Duration;
 
 use tenantry_core::{NotServing, Slug, Tenant, TenantId, TenantKey, TenantRecord};
 
@@ -21,8 +28,10 @@ use crate::sqlite::is_full;
 
 pub use change::{ChangeError, DomainError, RenameError};
 pub(crate) use change::{NewRow, RowConflict};
-use index::Index;
-pub(crate) use journal::{Entry, Operation};
+use index::Held;
+pub use index::Unreadable;
+pub(crate) use journal::{Entry, Operation, UnreadableEntry};
+use memory::{LONGEST_UNSEEN, Memory};
 pub use operator::{AddOperatorError, Operator};
 pub use read::{AuditEntry, TenantDetails};
 use thread::Owner;
@@ -30,7 +39,7 @@ use thread::Owner;
 /// The directory of an instance. Cheap to clone.
 #[derive(Clone)]
 pub struct Directory {
-    index: Arc<RwLock<Index>>,
+    memory: Arc<Memory>,
     owner: Arc<Owner>,
     actor: Arc<str>,
 }
@@ -44,6 +53,12 @@ pub enum ResolveError {
     /// There is one, and it is not served now.
     #[error(transparent)]
     NotServing(#[from] NotServing),
+    /// There is one, and its entry in the directory can't be read.
+    #[error("the tenant is not served: its entry in the directory can't be read")]
+    Unreadable,
+    /// The directory could not be read for so long that nobody knows who is to be served.
+    #[error("the directory has not been readable for some time")]
+    Unseen,
 }
 
 /// Raised when the directory itself can't be used.
@@ -72,9 +87,31 @@ pub enum DirectoryError {
     /// SQLite refused.
     #[error("the directory's database refused")]
     Database(#[source] rusqlite::Error),
-    /// What is in memory may be out of date.
-    #[error("the directory can't be read, or a change of it takes too long")]
-    Stale,
+    /// The file is not there any more.
+    #[error("the directory {} can't be looked at: {error}", .path.display())]
+    Gone {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        error: io::Error,
+    },
+    /// Another file was put in the place of the one that this process has open.
+    #[error("another file was put in the place of the directory {}; start again to use it", .0.display())]
+    Replaced(PathBuf),
+    /// What was asked for is done, and stays so, but what the directory says now could not be read back: this process
+    /// may not go by it yet.
+    #[error("it is done, but the directory could not be read back: {0}")]
+    Unseen(#[source] Box<DirectoryError>),
+    /// It is not known whether this process goes by what the directory says.
+    #[error("the directory has not been readable for {} seconds", .0.as_secs())]
+    Behind(Duration),
+    /// Too many others wait for the directory. Nothing was done.
+    #[error("too much is asked of the directory at the same time")]
+    Crowded,
+    /// A thread for the directory can't be started.
+    #[error("a thread for the directory can't be started: {0}")]
+    NoThread(#[source] io::Error),
     /// The directory is being closed.
     #[error("the directory is closed")]
     Closed,
@@ -85,6 +122,9 @@ impl From<rusqlite::Error> for DirectoryError {
         if is_full(&error) { Self::Full } else { Self::Database(error) }
     }
 }
+
+/// Within what time every process goes by a change that one of them made.
+const PROMISE: Duration = Duration::from_secs(1);
 
 /// What changed in memory: the tenant as it was and as it is.
 pub(crate) struct Changed {
@@ -99,55 +139,67 @@ impl Directory {
         actor: &str,
         heard: impl Fn(&[Changed]) + Send + 'static,
     ) -> Result<Self, DirectoryError> {
-        let index = Arc::new(RwLock::new(Index::default()));
-        let owner = Owner::start(schema::open(path)?, Arc::clone(&index), Box::new(heard))?;
-        Ok(Self { index, owner: Arc::new(owner), actor: actor.into() })
+        let db = schema::open(path)?;
+        let memory = Arc::new(Memory::open(path, Box::new(heard))?);
+        let owner = Owner::start(db, &memory)?;
+        Ok(Self { memory, owner: Arc::new(owner), actor: actor.into() })
     }
 
     /// The active tenant that a request's claim leads to.
     ///
     /// # Errors
-    /// Raised when there is none, when it was deleted, and when it is not active.
+    /// Raised when there is none, when it was deleted, when it is not active or its entry can't be read, and for every
+    /// claim once the directory could not be read for five seconds.
     pub fn resolve(&self, key: &TenantKey) -> Result<Tenant, ResolveError> {
-        self.read().resolve(key)
+        if self.memory.unseen() > LONGEST_UNSEEN {
+            return Err(ResolveError::Unseen);
+        }
+        self.memory.read().resolve(key)
+    }
+
+    /// Whether this process goes by what the directory says now, or said less than a second ago.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Behind`] when that is not known.
+    pub fn check(&self) -> Result<(), DirectoryError> {
+        let unseen = self.memory.unseen();
+        if unseen < PROMISE { Ok(()) } else { Err(DirectoryError::Behind(unseen)) }
     }
 
     /// The tenant with this slug, in any status.
     #[must_use]
     pub fn record(&self, slug: &Slug) -> Option<Arc<TenantRecord>> {
-        self.read().by_slug(slug).cloned()
+        self.memory.read().by_slug(slug).and_then(Held::whole)
     }
 
     /// The tenant with this id, in any status.
     #[must_use]
     pub fn record_by_id(&self, id: TenantId) -> Option<Arc<TenantRecord>> {
-        self.read().by_id(id).cloned()
+        self.memory.read().by_id(id).and_then(Held::whole)
     }
 
     /// Every tenant, in any status, by id.
     #[must_use]
     pub fn records(&self) -> Vec<Arc<TenantRecord>> {
-        self.read().records().cloned().collect()
+        self.memory.read().records().collect()
     }
 
-    /// The tenants whose entries can't be read, and why not. Nothing leads to them.
+    /// The tenants whose entries can't be read, by id. They are not among the others.
     #[must_use]
-    pub fn unreadable(&self) -> Vec<(TenantId, String)> {
-        self.read().unreadable.iter().map(|(id, why)| (*id, why.clone())).collect()
+    pub fn unreadable(&self) -> Vec<Arc<Unreadable>> {
+        self.memory.read().unreadable().cloned().collect()
     }
 
     /// Who is written into the audit for what this process does.
     pub(crate) fn actor(&self) -> Arc<str> {
         Arc::clone(&self.actor)
     }
-
-    fn read(&self) -> RwLockReadGuard<'_, Index> {
-        self.index.read().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl fmt::Debug for Directory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Directory").field("tenants", &self.read().records().count()).finish_non_exhaustive()
+        f.debug_struct("Directory")
+            .field("tenants", &self.memory.read().records().count())
+            .finish_non_exhaustive()
     }
 }

@@ -1,12 +1,17 @@
 //! What is read from the directory's tables.
 
 use std::collections::HashSet;
+use std::fmt::Display;
+use std::str::FromStr;
+use std::sync::Arc;
 
 use jiff::Timestamp;
+use rusqlite::types::{FromSqlError, ValueRef};
 use rusqlite::{Connection, Row};
 use serde::Serialize;
-use tenantry_core::{HostName, Placement, Slug, Status, TenantId, TenantRecord};
+use tenantry_core::{HostName, Placement, Restored, Slug, Status, TenantId, TenantRecord};
 
+use super::index::{Held, Unreadable};
 use super::{Directory, DirectoryError};
 
 /// What the directory knows of a tenant beyond what every request needs.
@@ -35,10 +40,14 @@ pub struct AuditEntry {
     pub detail: String,
 }
 
-const TENANT: &str = "SELECT id, slug, name, status, server, isolation, opaque, claimed FROM tenant";
-
-/// A tenant's entry, or why it can't be read.
-pub(super) type Found = Result<TenantRecord, DirectoryError>;
+/// What memory was read at: both numbers only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Generations {
+    /// Grows with every change of a tenant or a domain.
+    pub(super) generation: i64,
+    /// Grows with every tenant that is taken out.
+    pub(super) removals: i64,
+}
 
 impl Directory {
     /// What the directory knows of a tenant beyond what every request needs; `None` where there is no such tenant.
@@ -112,12 +121,9 @@ impl Directory {
             let mut ids = Vec::new();
             while let Some(row) = rows.next()? {
                 let deleted: Option<String> = row.get(1)?;
-                if deleted
-                    .as_deref()
-                    .map(parse::<Timestamp>)
-                    .transpose()?
-                    .is_some_and(|deleted| deleted < instant)
-                {
+                // One that can't be read is named as unreadable, and kept.
+                let deleted = deleted.and_then(|deleted| deleted.parse::<Timestamp>().ok());
+                if deleted.is_some_and(|deleted| deleted < instant) {
                     ids.push(TenantId::new(row.get(0)?));
                 }
             }
@@ -127,28 +133,33 @@ impl Directory {
     }
 }
 
-/// The instance's generation and its count of removals.
-pub(super) fn generations(db: &Connection) -> rusqlite::Result<(i64, i64)> {
-    db.query_row("SELECT generation, removals FROM instance", [], |row| Ok((row.get(0)?, row.get(1)?)))
+/// What the directory is at.
+pub(super) fn generations(db: &Connection) -> rusqlite::Result<Generations> {
+    db.query_row("SELECT generation, removals FROM instance", [], |row| {
+        Ok(Generations { generation: row.get(0)?, removals: row.get(1)? })
+    })
 }
 
-/// Every tenant that changed after `generation`, with all its domains, or why its entry can't be read.
-pub(super) fn changed_since(db: &Connection, generation: i64) -> rusqlite::Result<Vec<(TenantId, Found)>> {
-    let mut tenants = db.prepare_cached(&format!("{TENANT} WHERE generation > ?1 ORDER BY id"))?;
-    let found: Vec<(TenantId, Found)> = tenants
-        .query_map([generation], |row| Ok((TenantId::new(row.get(0)?), record(row))))?
-        .collect::<Result<_, _>>()?;
-    let with_domains = |(id, found): (TenantId, Found)| {
-        let domains = domains(db, id)?;
-        Ok((id, found.and_then(|tenant| Ok(TenantRecord { domains: domains?, ..tenant }))))
-    };
-    found.into_iter().map(with_domains).collect()
-}
-
-fn domains(db: &Connection, id: TenantId) -> rusqlite::Result<Result<Vec<HostName>, DirectoryError>> {
-    let mut domains = db.prepare_cached("SELECT host FROM domain WHERE tenant_id = ?1 ORDER BY position")?;
-    let hosts: Vec<String> = domains.query_map([id.get()], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    Ok(hosts.iter().map(|host| parse(host)).collect())
+/// Every tenant that changed after `generation`, and those that are named, each as it stands now.
+pub(super) fn changed_since(
+    db: &Connection,
+    generation: i64,
+    named: &[TenantId],
+) -> rusqlite::Result<Vec<Held>> {
+    let mut changed = db.prepare_cached("SELECT * FROM tenant WHERE generation > ?1 ORDER BY id")?;
+    let mut one = db.prepare_cached("SELECT * FROM tenant WHERE id = ?1 AND generation <= ?2")?;
+    let mut held = Vec::new();
+    let mut rows = changed.query([generation])?;
+    while let Some(row) = rows.next()? {
+        held.push(tenant(db, row)?);
+    }
+    for id in named {
+        let mut rows = one.query([id.get(), generation])?;
+        while let Some(row) = rows.next()? {
+            held.push(tenant(db, row)?);
+        }
+    }
+    Ok(held)
 }
 
 /// The ids of all tenants.
@@ -157,29 +168,86 @@ pub(super) fn ids(db: &Connection) -> rusqlite::Result<HashSet<TenantId>> {
     found.query_map([], |row| row.get(0).map(TenantId::new))?.collect()
 }
 
-fn record(row: &Row<'_>) -> Found {
-    let placement = match row.get::<_, Option<String>>(7)? {
-        Some(database) => Placement::Claimed { database: parse(&database)? },
-        None => Placement::Made {
-            server: parse(&row.get::<_, String>(4)?)?,
-            isolation: parse(&row.get::<_, String>(5)?)?,
-            name: parse(&row.get::<_, String>(6)?)?,
-        },
+/// A tenant with all its domains. What can't be read of it is no error, but part of the answer.
+fn tenant(db: &Connection, row: &Row<'_>) -> rusqlite::Result<Held> {
+    let id = TenantId::new(row.get("id")?);
+    let mut hosts = db.prepare_cached("SELECT host FROM domain WHERE tenant_id = ?1 ORDER BY position")?;
+    let mut hosts = hosts.query([id.get()])?;
+    let (mut domains, mut bad_domain) = (Vec::<HostName>::new(), None);
+    while let Some(host) = hosts.next()? {
+        match exact(host, "host") {
+            Ok(host) => domains.push(host),
+            Err(error) => bad_domain = Some(error),
+        }
+    }
+    let record = bad_domain.map_or(Ok(()), Err).and_then(|()| record(row, id, &domains));
+    Ok(match record {
+        Ok(record) => Held::Whole(Arc::new(record)),
+        Err(why) => {
+            let slug = exact(row, "slug").ok();
+            Held::Unreadable(Arc::new(Unreadable { id, slug, domains, why }))
+        }
+    })
+}
+
+/// A tenant's record, if all of its row can be read: also what is only looked at later, once it may be too late.
+fn record(row: &Row<'_>, id: TenantId, domains: &[HostName]) -> Result<TenantRecord, String> {
+    let placement = if is_null(row, "claimed")? {
+        Placement::Made {
+            server: exact(row, "server")?,
+            isolation: exact(row, "isolation")?,
+            name: exact(row, "opaque")?,
+        }
+    } else {
+        Placement::Claimed { database: exact(row, "claimed")? }
     };
+    let status = exact(row, "status")?;
+    let _: Timestamp = parsed(row, "created")?;
+    if status == Status::Deleted {
+        let _: Timestamp = parsed(row, "deleted")?;
+        restored(text(row, "deleted_from")?).map_err(|error| error.to_string())?;
+    }
     Ok(TenantRecord {
-        id: TenantId::new(row.get(0)?),
-        slug: parse::<Slug>(&row.get::<_, String>(1)?)?,
-        name: row.get(2)?,
-        status: parse::<Status>(&row.get::<_, String>(3)?)?,
-        domains: Vec::<HostName>::new(),
+        id,
+        slug: exact(row, "slug")?,
+        name: text(row, "name")?.to_owned(),
+        status,
+        domains: domains.to_vec(),
         placement,
     })
 }
 
+/// The status that a deleted tenant comes back to.
+pub(super) fn restored(deleted_from: &str) -> Result<Restored, DirectoryError> {
+    match deleted_from {
+        "active" => Ok(Restored::Active),
+        "suspended" => Ok(Restored::Suspended),
+        "maintenance" => Ok(Restored::Maintenance),
+        other => Err(DirectoryError::Unreadable(format!("{other:?} is no status to come back to"))),
+    }
+}
+
+/// A value that reads as what it is written for and as nothing else: two texts for one host would be two tenants' host.
+fn exact<T: FromStr<Err: Display> + Display>(row: &Row<'_>, column: &str) -> Result<T, String> {
+    let (value, text) = (parsed::<T>(row, column)?, text(row, column)?);
+    if value.to_string() == text { Ok(value) } else { Err(format!("{column}: {text:?} should be {value}")) }
+}
+
+fn parsed<T: FromStr<Err: Display>>(row: &Row<'_>, column: &str) -> Result<T, String> {
+    text(row, column)?.parse().map_err(|error| format!("{column}: {error}"))
+}
+
+fn text<'r>(row: &'r Row<'_>, column: &str) -> Result<&'r str, String> {
+    let value = row.get_ref(column).map_err(|error| format!("{column}: {error}"))?;
+    value.as_str().map_err(|error: FromSqlError| format!("{column}: {error}"))
+}
+
+fn is_null(row: &Row<'_>, column: &str) -> Result<bool, String> {
+    let value = row.get_ref(column).map_err(|error| format!("{column}: {error}"))?;
+    Ok(value == ValueRef::Null)
+}
+
 /// Everything in the directory was validated when it was written; what does not read back was meddled with.
-pub(super) fn parse<T: std::str::FromStr>(text: &str) -> Result<T, DirectoryError>
-where
-    T::Err: std::fmt::Display,
-{
+pub(super) fn parse<T: FromStr<Err: Display>>(text: &str) -> Result<T, DirectoryError> {
     text.parse().map_err(|error: T::Err| DirectoryError::Unreadable(error.to_string()))
 }

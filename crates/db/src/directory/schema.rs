@@ -19,8 +19,13 @@ const STEPS: [&str; 1] = [include_str!("schema.sql")];
 /// How long a change waits for another process's change.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a look waits where another process opens or closes the directory: nothing else is in a reader's way.
+const READ_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// Opens the directory, making or completing its tables.
 pub(super) fn open(path: &Path) -> Result<Connection, DirectoryError> {
+    // It holds operators' password hashes. Where this fails, so does what follows, and says why.
+    let _ = create_private(path);
     let mut db = connect(path)?;
     match complete(&mut db) {
         Err(DirectoryError::Database(error))
@@ -34,11 +39,19 @@ pub(super) fn open(path: &Path) -> Result<Connection, DirectoryError> {
     }
 }
 
+/// Opens the directory, which is there and complete, to read it.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, DirectoryError> {
+    let db = connect(path)?;
+    db.busy_timeout(READ_TIMEOUT)?;
+    db.pragma_update(None, "query_only", true)?;
+    Ok(db)
+}
+
 #[allow(clippy::disallowed_methods, reason = "the one place that opens the directory")]
 fn connect(path: &Path) -> Result<Connection, DirectoryError> {
-    // It holds operators' password hashes. Where this fails, so does what follows, and says why.
-    let _ = create_private(path);
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    // Links were resolved when the instance was opened: one that is met now was put there since.
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     Ok(Connection::open_with_flags(path, flags)?)
 }
 

@@ -1,153 +1,79 @@
-//! The thread that owns the directory's connection: runs what it is asked to, and keeps the memory up to date.
+//! The two threads of the directory: one makes changes, one looks for those that other processes made.
 
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::index::Index;
-use super::{Changed, Directory, DirectoryError, read};
+use super::memory::Memory;
+use super::{Directory, DirectoryError};
 
 /// How often another process's changes are looked for. They must be seen within a second.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// Work for the thread, and what it then says, once memory is up to date or can't be brought up to date.
-type Work = Box<dyn FnOnce(&mut Connection) -> Answer + Send>;
-type Answer = Box<dyn FnOnce(Result<(), DirectoryError>) + Send>;
-type Heard = Box<dyn Fn(&[Changed]) + Send>;
+/// How many changes and questions may wait for their turn: each is done in less than a millisecond, unless another
+/// process is in the way.
+const WAITING: usize = 1_024;
 
-/// The way to the thread. The thread ends when this is dropped.
-pub(super) struct Owner(mpsc::Sender<Work>);
+/// Work for the thread that makes changes.
+type Work = Box<dyn FnOnce(&mut Connection, &Memory) + Send>;
 
-struct Thread {
-    db: Connection,
-    index: Arc<RwLock<Index>>,
-    heard: Heard,
-    /// SQLite's count of the changes that other connections made.
-    data_version: i64,
+/// The way to the threads, which end when this is dropped.
+pub(super) struct Owner {
+    work: SyncSender<Work>,
+    /// Never sent on: that it is gone ends the thread that looks.
+    _looks: mpsc::Sender<Infallible>,
 }
 
 impl Owner {
-    /// Reads the whole directory, then starts the thread.
-    pub(super) fn start(
-        db: Connection,
-        index: Arc<RwLock<Index>>,
-        heard: Heard,
-    ) -> Result<Self, DirectoryError> {
-        let mut thread = Thread { db, index, heard, data_version: 0 };
-        let refreshed = thread.refresh();
-        thread.note_down(&refreshed);
-        refreshed?;
-        let (send, receive) = mpsc::channel();
-        std::thread::Builder::new()
-            .name("tenantry-directory".to_owned())
-            .spawn(move || thread.run(&receive))
-            .map_err(|error| DirectoryError::Unreadable(format!("its thread can't be started: {error}")))?;
-        Ok(Self(send))
+    /// Starts both threads; `db` is the connection for changes.
+    pub(super) fn start(mut db: Connection, memory: &Arc<Memory>) -> Result<Self, DirectoryError> {
+        let (work, waiting) = mpsc::sync_channel::<Work>(WAITING);
+        let (looks, ended) = mpsc::channel();
+        let (to_change, to_look) = (Arc::clone(memory), Arc::clone(memory));
+        spawn("tenantry-directory", move || {
+            while let Ok(work) = waiting.recv() {
+                work(&mut db, &to_change);
+            }
+        })?;
+        spawn("tenantry-look", move || look(&to_look, &ended))?;
+        Ok(Self { work, _looks: looks })
+    }
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), DirectoryError> {
+    let started = std::thread::Builder::new().name(name.to_owned()).spawn(run);
+    started.map(drop).map_err(DirectoryError::NoThread)
+}
+
+fn look(memory: &Memory, ended: &Receiver<Infallible>) {
+    while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(LOOK) {
+        // It is logged where it happens, and shows in how long memory has not been seen to be up to date.
+        let _ = memory.catch_up();
     }
 }
 
 impl Directory {
-    /// Runs `work` on the directory's connection. When it answers, memory holds what it changed.
+    /// Runs `work` on the connection for changes. When it answers, memory holds what it changed; where that can't be,
+    /// the answer is [`DirectoryError::Unseen`].
     pub(super) async fn call<T: Send + 'static, E: From<DirectoryError> + Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E> {
         let (answer, answered) = oneshot::channel();
-        let work: Work = Box::new(move |db| {
+        let work: Work = Box::new(move |db, memory| {
             let outcome = work(db);
-            // A change is done only once it is in effect here. Nobody may wait any more; what was done stays done.
-            Box::new(move |refreshed| {
-                let outcome = outcome.and_then(|done| refreshed.map(|()| done).map_err(E::from));
-                drop(answer.send(outcome));
-            })
+            let seen = memory.catch_up().map_err(|error| DirectoryError::Unseen(Box::new(error)));
+            // Nobody may wait any more; what was done stays done.
+            drop(answer.send(outcome.and_then(|done| seen.map(|()| done).map_err(E::from))));
         });
-        self.owner.0.send(work).map_err(|_| DirectoryError::Closed)?;
+        self.owner.work.try_send(work).map_err(|error| match error {
+            TrySendError::Full(_) => DirectoryError::Crowded,
+            TrySendError::Disconnected(_) => DirectoryError::Closed,
+        })?;
         answered.await.map_err(|_| DirectoryError::Closed)?
-    }
-
-    /// Whether memory follows the directory. It asks no database and waits for nobody, however often it is called.
-    ///
-    /// # Errors
-    /// Raised when the last look at the directory failed, or is longer ago than any change should take.
-    pub fn check(&self) -> Result<(), DirectoryError> {
-        if self.read().is_followed(Instant::now()) { Ok(()) } else { Err(DirectoryError::Stale) }
-    }
-}
-
-impl Thread {
-    fn run(mut self, work: &mpsc::Receiver<Work>) {
-        loop {
-            let answer = match work.recv_timeout(LOOK) {
-                Ok(work) => Some(work(&mut self.db)),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => return,
-            };
-            let refreshed = match answer {
-                Some(_) => self.refresh(),
-                None => self.refresh_if_others_changed(),
-            };
-            self.note_down(&refreshed);
-            if let Err(error) = &refreshed {
-                tracing::error!(%error, "the directory can't be read; what was read last is served on");
-            }
-            if let Some(answer) = answer {
-                answer(refreshed);
-            }
-        }
-    }
-
-    fn note_down(&self, refreshed: &Result<(), DirectoryError>) {
-        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
-        index.looked = refreshed.is_ok().then(Instant::now);
-    }
-
-    fn refresh_if_others_changed(&mut self) -> Result<(), DirectoryError> {
-        let seen: i64 = self.db.pragma_query_value(None, "data_version", |row| row.get(0))?;
-        if seen == self.data_version {
-            return Ok(());
-        }
-        self.refresh()?;
-        self.data_version = seen;
-        Ok(())
-    }
-
-    /// Brings memory up to date. One transaction reads it all: a host never gets what another one's row said.
-    fn refresh(&mut self) -> Result<(), DirectoryError> {
-        let snapshot = self.db.transaction()?;
-        let (generation, removals) = read::generations(&snapshot)?;
-        let (known, known_removals) = {
-            let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
-            (index.generation, index.removals)
-        };
-        if (generation, removals) == (known, known_removals) {
-            return Ok(());
-        }
-        let records = read::changed_since(&snapshot, known)?;
-        let kept = if removals == known_removals { None } else { Some(read::ids(&snapshot)?) };
-        drop(snapshot);
-        let mut changes = Vec::new();
-        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(kept) = kept {
-            let gone = index.retain(|id| kept.contains(&id));
-            changes.extend(gone.into_iter().map(|before| Changed { before: Some(before), after: None }));
-        }
-        for (id, found) in records {
-            let before = match found {
-                Ok(record) => index.put(record),
-                Err(error) => {
-                    tracing::error!(%id, %error, "a tenant's entry in the directory can't be read; it is not served");
-                    index.put_unreadable(id, error.to_string())
-                }
-            };
-            changes.push(Changed { before, after: index.by_id(id).cloned() });
-        }
-        index.generation = generation;
-        index.removals = removals;
-        drop(index);
-        (self.heard)(&changes);
-        Ok(())
     }
 }

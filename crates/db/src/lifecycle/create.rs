@@ -50,7 +50,8 @@ pub enum Home {
     Database(Alias),
 }
 
-/// Raised when tenants can't be made. None of those asked for has been.
+/// Raised when tenants can't be made. None of those asked for has been, unless the directory could not be read back
+/// ([`DirectoryError::Unseen`]): then all have been, or `reconcile` takes all of them back.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CreateError {
@@ -146,7 +147,11 @@ impl Instance {
         let owner = OwnerLock::new(&self.0.places.journal())?;
         let ids = self.0.directory.begin_create(rows.clone(), owner.name()).await?;
         let work: Vec<_> = ids.iter().copied().zip(rows).collect();
-        if let Err(error) = self.make(&work, template.as_deref(), made).await {
+        if let Err(error) = self.make(&work, template.as_ref(), made).await {
+            // Active already, though this process can't see it: other processes may be serving them by now.
+            if matches!(error, CreateError::Directory(DirectoryError::Unseen(_))) {
+                return Err(error);
+            }
             let taken_back = self.undo(&work).await;
             return Err(if taken_back { error } else { CreateError::NotTakenBack(Box::new(error)) });
         }
@@ -230,14 +235,14 @@ impl Instance {
     async fn make(
         &self,
         work: &[(TenantId, NewRow)],
-        template: Option<&Path>,
+        template: Option<&Arc<[u8]>>,
         made: impl Fn(usize) + Send,
     ) -> Result<(), CreateError> {
         for (batch, done) in work.chunks(BATCH).zip(1..) {
             let (claimed, copied): (Vec<_>, Vec<_>) = batch.iter().partition(|(_, row)| row.existed);
             if let Some(template) = template {
                 let files = copied.iter().map(|(_, row)| self.0.places.files(&row.placement));
-                copy_all(template.to_owned(), files.collect::<Result<_, _>>()?).await?;
+                copy_all(template, files.collect::<Result<_, _>>()?).await?;
             }
             for (id, row) in claimed {
                 self.adopt(*id, row).await?;
@@ -305,25 +310,26 @@ pub(super) enum UndoError {
 }
 
 /// Copies the template to every path, several at a time, each with its lock file before it.
-async fn copy_all(template: PathBuf, targets: Vec<(PathBuf, PathBuf)>) -> Result<(), CreateError> {
+async fn copy_all(template: &Arc<[u8]>, targets: Vec<(PathBuf, PathBuf)>) -> Result<(), CreateError> {
     let share = targets.len().div_ceil(COPIES).max(1);
     let mut copies = tokio::task::JoinSet::new();
     for part in targets.chunks(share) {
-        let (template, part) = (template.clone(), part.to_vec());
+        let (template, part) = (Arc::clone(template), part.to_vec());
         copies.spawn_blocking(move || copy_some(&template, &part));
     }
     let mut failed = None;
     // All of them end before anyone cleans up after one that failed.
     while let Some(copied) = copies.join_next().await {
         let copied = copied.unwrap_or_else(|panicked| {
-            Err(FileError::new(&template, "copied")(std::io::Error::other(panicked)))
+            let first = targets.first().map_or(Path::new(""), |(path, _)| path);
+            Err(FileError::new(first, "made")(io::Error::other(panicked)))
         });
         failed = failed.or(copied.err());
     }
     failed.map_or(Ok(()), |error| Err(error.into()))
 }
 
-fn copy_some(template: &Path, targets: &[(PathBuf, PathBuf)]) -> Result<(), FileError> {
+fn copy_some(template: &[u8], targets: &[(PathBuf, PathBuf)]) -> Result<(), FileError> {
     for (path, lock) in targets {
         drop(FileLock::create(lock).map_err(|error| files::lock_failed(lock, error))?);
         files::copy_template(template, path)?;

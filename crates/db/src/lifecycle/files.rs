@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::sqlite::{FileLock, LockError, remove_database, settle};
+use crate::sqlite::{
+    FileLock, LockError, PARTIAL, beside, create_new_private, parts, remove_database, settle,
+};
 
 /// Raised when a file can't be made or removed.
 #[derive(Debug, thiserror::Error)]
@@ -50,11 +52,14 @@ pub(super) async fn let_go(lock: &Path) -> Result<Option<FileLock>, LockError> {
 
 /// Puts a copy of the template where a tenant's file is to be. Whoever finds the file finds it empty or whole, and a
 /// file that is there already stays.
-pub(super) fn copy_template(template: &Path, path: &Path) -> Result<(), FileError> {
-    File::create_new(path).map_err(FileError::new(path, "made"))?;
+pub(super) fn copy_template(template: &[u8], path: &Path) -> Result<(), FileError> {
+    create_new_private(path).map_err(FileError::new(path, "made"))?;
     let partial = partial(path);
-    fs::copy(template, &partial).map_err(FileError::new(&partial, "written"))?;
-    File::open(&partial).and_then(|copied| copied.sync_all()).map_err(FileError::new(&partial, "written"))?;
+    let written = create_new_private(&partial).and_then(|mut copy| {
+        copy.write_all(template)?;
+        copy.sync_all()
+    });
+    written.map_err(FileError::new(&partial, "written"))?;
     fs::rename(&partial, path).map_err(FileError::new(path, "made"))
 }
 
@@ -126,21 +131,10 @@ pub(super) fn lock_failed(path: &Path, error: LockError) -> FileError {
 /// What lies beside a file that is not there, and would be taken for a part of the one that is to be made: a log that
 /// SQLite would play back into it, for one.
 pub(super) fn remains(path: &Path) -> Option<PathBuf> {
-    ["-wal", "-journal", "-shm", PARTIAL]
-        .into_iter()
-        .map(|suffix| beside(path, suffix))
-        .find(|path| path.exists())
+    parts(path).find(|path| path.symlink_metadata().is_ok())
 }
-
-const PARTIAL: &str = ".part";
 
 /// The name under which a file is written before it is whole.
 fn partial(path: &Path) -> PathBuf {
     beside(path, PARTIAL)
-}
-
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }

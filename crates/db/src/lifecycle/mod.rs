@@ -15,7 +15,7 @@ mod template;
 pub use create::{CreateError, Home, NewTenant};
 pub use files::FileError;
 pub use migrate::{MigrateError, PlanError, Target};
-pub use purge::{PurgeError, RETENTION_DAYS};
+pub use purge::{PurgeError, RETENTION_DAYS, check_purge};
 pub use reconcile::{ReconcileError, Reconciled};
 pub use template::TemplateError;
 

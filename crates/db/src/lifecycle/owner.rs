@@ -11,7 +11,7 @@ use crate::sqlite::{FileLock, LockError};
 #[derive(Debug)]
 pub(super) struct OwnerLock {
     path: PathBuf,
-    name: String,
+    name: OpaqueName,
     _held: FileLock,
 }
 
@@ -28,8 +28,8 @@ impl OwnerLock {
     /// A new owner, with a lock file in `folder`.
     pub(super) fn new(folder: &Path) -> Result<Self, OwnerError> {
         loop {
-            let name = random_name()?.as_str().to_owned();
-            let path = folder.join(&name);
+            let name = random_name()?;
+            let path = folder.join(name.as_str());
             match FileLock::create(&path) {
                 Ok(held) => return Ok(Self { path, name, _held: held }),
                 // A reconcile elsewhere came between the file and its lock, and took it for an owner that is gone.
@@ -42,12 +42,12 @@ impl OwnerLock {
     /// Takes the place of an owner that is gone; `None` while it lives.
     ///
     /// What was known of the owner's change before may be out of date then: the owner may have ended it just now.
-    pub(super) fn succeed(folder: &Path, name: &str) -> Result<Option<Self>, FileError> {
-        let path = folder.join(name);
+    pub(super) fn succeed(folder: &Path, name: &OpaqueName) -> Result<Option<Self>, FileError> {
+        let path = folder.join(name.as_str());
         loop {
             // Created anew where it is missing: it was removed after the change had ended.
             match FileLock::create(&path) {
-                Ok(held) => return Ok(Some(Self { path, name: name.to_owned(), _held: held })),
+                Ok(held) => return Ok(Some(Self { path, name: name.clone(), _held: held })),
                 Err(LockError::Held) => return Ok(None),
                 // The owner ended between our opening its file and our locking it.
                 Err(LockError::Missing) => {}
@@ -56,7 +56,7 @@ impl OwnerLock {
         }
     }
 
-    pub(super) fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &OpaqueName {
         &self.name
     }
 }

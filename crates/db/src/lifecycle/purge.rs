@@ -1,7 +1,7 @@
 //! A deleted tenant is purged: its data goes, and its slug and domains are free again.
 
 use jiff::{Timestamp, ToSpan};
-use tenantry_core::{Placement, Status, TenantId, TransitionError};
+use tenantry_core::{Placement, Status, TenantId, Transition, TransitionError};
 
 use super::create::UndoError;
 use super::files::{self, FileError};
@@ -25,6 +25,9 @@ pub enum PurgeError {
     /// It was not deleted first.
     #[error("{0}; delete it first")]
     Transition(TransitionError),
+    /// It is being made, or its maker is gone.
+    #[error("it is still being made; `reconcile` takes back what was cut off while it was")]
+    BeingMade,
     /// Its purge has begun already.
     #[error("its purge has begun already; `reconcile` ends it")]
     Begun,
@@ -45,6 +48,15 @@ pub enum PurgeError {
     /// The directory can't be used.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
+}
+
+/// Whether a tenant in this status can be purged.
+///
+/// # Errors
+/// Raised when it can't, with what to do first.
+pub fn check_purge(status: Status) -> Result<(), PurgeError> {
+    let refused = |from| TransitionError { from, transition: Transition::Purge };
+    if status == Status::Deleted { Ok(()) } else { Err(refused(status).into()) }
 }
 
 impl Instance {
@@ -93,7 +105,11 @@ impl Instance {
 
 impl From<TransitionError> for PurgeError {
     fn from(error: TransitionError) -> Self {
-        if error.from == Status::Deleting { Self::Begun } else { Self::Transition(error) }
+        match error.from {
+            Status::Provisioning => Self::BeingMade,
+            Status::Deleting => Self::Begun,
+            _ => Self::Transition(error),
+        }
     }
 }
 

@@ -1,9 +1,12 @@
 //! The template of a new tenant's data: a file to which every migration was applied, copied instead of applied again.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tenantry_core::TenantId;
+use data_encoding::HEXLOWER;
+
+use tenantry_core::{OpaqueName, TenantId};
 
 use super::files::{self, FileError};
 use super::owner::{OwnerError, OwnerLock};
@@ -41,15 +44,22 @@ impl From<OwnerError> for TemplateError {
 const TEMPLATE: TenantId = TenantId::new(-1);
 
 impl Instance {
-    /// The template for the history at hand, made when it is not there.
-    pub(super) async fn template(&self) -> Result<PathBuf, TemplateError> {
-        let folder = self.0.places.template();
-        let template = folder.join(format!("{}.db", self.0.history.version()));
+    /// The template for the history at hand, made when it is not there. It is read as a whole, so that it does not matter
+    /// when another process, of another version, removes it meanwhile.
+    pub(super) async fn template(&self) -> Result<Arc<[u8]>, TemplateError> {
+        let template = self.0.places.template().join(file_name(self.0.history.version()));
         let _one_at_a_time = self.0.template.lock().await;
-        if template.exists() {
-            return Ok(template);
+        loop {
+            match std::fs::read(&template) {
+                Ok(content) => return Ok(content.into()),
+                Err(error) if error.kind() == ErrorKind::NotFound => self.make_template(&template).await?,
+                Err(error) => return Err(FileError::new(&template, "read")(error).into()),
+            }
         }
-        let building = Building::new(&folder, &self.0.places.journal())?;
+    }
+
+    async fn make_template(&self, template: &Path) -> Result<(), TemplateError> {
+        let building = Building::new(&self.0.places.template(), &self.0.places.journal())?;
         let file = Arc::new(DataFile::new(TEMPLATE, building.path.clone(), building.lock.clone()));
         let applied = apply(&self.0.pool, &file, &self.0.history).await;
         self.0.pool.close(TEMPLATE).await;
@@ -60,9 +70,8 @@ impl Instance {
         std::fs::File::open(&building.path)
             .and_then(|built| built.sync_all())
             .map_err(FileError::new(&building.path, "written"))?;
-        std::fs::rename(&building.path, &template).map_err(FileError::new(&template, "made"))?;
-        files::sync_folders_of([&*template])?;
-        Ok(template)
+        std::fs::rename(&building.path, template).map_err(FileError::new(template, "made"))?;
+        Ok(files::sync_folders_of([template])?)
     }
 }
 
@@ -97,15 +106,14 @@ impl Drop for Building {
 }
 
 /// Removes what is left of templates whose makers are gone.
-pub(super) fn sweep(folder: &Path, journal: &Path) -> Result<(), FileError> {
-    for entry in std::fs::read_dir(folder).map_err(FileError::new(folder, "read"))? {
-        let path = entry.map_err(FileError::new(folder, "read"))?.path();
-        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+pub(super) fn sweep_unfinished(folder: &Path, journal: &Path) -> Result<(), FileError> {
+    for name in names(folder)? {
         let Some((owner, kind)) = name.split_once('.') else { continue };
+        let Ok(owner) = owner.parse::<OpaqueName>() else { continue };
         if kind == "db" {
             continue;
         }
-        if let Some(_owner) = OwnerLock::succeed(journal, owner)? {
+        if let Some(_owner) = OwnerLock::succeed(journal, &owner)? {
             files::remove_tenant(
                 &folder.join(format!("{owner}.part")),
                 &folder.join(format!("{owner}.lock")),
@@ -113,4 +121,29 @@ pub(super) fn sweep(folder: &Path, journal: &Path) -> Result<(), FileError> {
         }
     }
     Ok(())
+}
+
+/// Removes the templates of other versions. A process of such a version that still runs makes its own anew when it needs
+/// it.
+pub(super) fn sweep_old(folder: &Path, version: &str) -> Result<(), FileError> {
+    let of_a_version = |name: &str| {
+        let other = name.strip_suffix(".db").map(str::as_bytes);
+        other.is_some_and(|other| other.len() == version.len() && HEXLOWER.decode(other).is_ok())
+    };
+    let old = names(folder)?.into_iter().filter(|name| of_a_version(name) && *name != file_name(version));
+    let old: Vec<_> = old.map(|name| folder.join(name)).collect();
+    old.iter().try_for_each(|template| files::remove(template))?;
+    files::sync_folders_of(old.iter().map(PathBuf::as_path))
+}
+
+fn file_name(version: &str) -> String {
+    format!("{version}.db")
+}
+
+fn names(folder: &Path) -> Result<Vec<String>, FileError> {
+    let listed = std::fs::read_dir(folder).map_err(FileError::new(folder, "read"))?;
+    let names: Result<Vec<_>, _> = listed.map(|entry| Ok(entry?.file_name())).collect();
+    // What is no text is not ours.
+    let names = names.map_err(FileError::new(folder, "read"))?.into_iter();
+    Ok(names.filter_map(|name| name.into_string().ok()).collect())
 }

@@ -172,6 +172,9 @@ pub enum QueryError {
     /// The disk is full.
     #[error("the disk that holds the tenant's data is full: make room there and try again")]
     Full,
+    /// Too many operations wait for this tenant's data already. Nothing was done.
+    #[error("too many operations wait for the tenant's data")]
+    Crowded,
     /// Another connection held the database for too long.
     #[error("the database is busy")]
     Busy,

@@ -1,17 +1,16 @@
 //! How long the job at hand has run, asked by SQLite itself every so many steps of its machine.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use tenantry_core::TenantId;
+
+use super::pace::Pace;
 use super::pool::Shared;
 
 /// How many steps of SQLite's machine pass between two looks at the clock: some 20 µs of work.
 pub(super) const STEPS: i32 = 2_000;
-
-/// The longest that a read may hold its slot: many times what a request's read takes, and well below what a person
-/// notices.
-const SLICE: Duration = Duration::from_millis(4);
 
 /// The clock of one connection.
 #[derive(Clone, Debug, Default)]
@@ -23,30 +22,36 @@ struct Running {
     started: Instant,
     deadline: Duration,
     cancelled: Arc<AtomicBool>,
-    /// The pool whose slot the job holds; `None` for a write.
-    slot: Option<Weak<Shared>>,
-    gave_up_slot: bool,
-    /// It was ended because too many reads had outlived their slices.
-    crowded_out: bool,
+    /// The place that a read has.
+    place: Option<Place>,
+    /// It was stopped at the end of its slice, and is to run again.
+    outlived: bool,
+}
+
+/// A read's place in the pool.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) pool: Weak<Shared>,
+    pub(super) key: TenantId,
+    pub(super) pace: Pace,
 }
 
 impl JobClock {
-    /// Starts the clock for a job that ends after `deadline`, or when its caller is gone.
-    pub(super) fn start(&self, deadline: Duration, cancelled: Arc<AtomicBool>, slot: Option<Weak<Shared>>) {
-        let running = Running {
-            started: Instant::now(),
-            deadline,
-            cancelled,
-            slot,
-            gave_up_slot: false,
-            crowded_out: false,
-        };
-        *self.lock() = Some(running);
+    /// Starts the clock for a job that ends after `deadline`, or when its caller is gone; a read also at the end of its
+    /// slice, where it can't have more.
+    pub(super) fn start(&self, deadline: Duration, cancelled: Arc<AtomicBool>, place: Option<Place>) {
+        let started = Instant::now();
+        *self.lock() = Some(Running { started, deadline, cancelled, place, outlived: false });
     }
 
-    /// Stops the clock; the answer is whether the job gave up its slot on the way.
-    pub(super) fn stop(&self) -> bool {
-        self.lock().take().is_some_and(|running| running.gave_up_slot)
+    /// Stops the clock; the answer is the pace at which a read ran in the end.
+    pub(super) fn stop(&self) -> Option<Pace> {
+        Some(self.lock().take()?.place?.pace)
+    }
+
+    /// Whether the job was stopped at the end of its slice.
+    pub(super) fn outlived(&self) -> bool {
+        self.lock().as_ref().is_some_and(|running| running.outlived)
     }
 
     /// Called by SQLite in the middle of its work: whether to stop it.
@@ -54,22 +59,29 @@ impl JobClock {
         let mut held = self.lock();
         let Some(running) = held.as_mut() else { return false };
         let elapsed = running.started.elapsed();
-        if elapsed > SLICE
-            && !running.gave_up_slot
-            && let Some(pool) = running.slot.as_ref().and_then(Weak::upgrade)
-        {
-            running.gave_up_slot = pool.give_up_slot();
-            running.crowded_out = !running.gave_up_slot;
+        if elapsed > running.deadline || running.cancelled.load(Ordering::Relaxed) {
+            return true;
         }
-        running.crowded_out || elapsed > running.deadline || running.cancelled.load(Ordering::Relaxed)
+        running.outlived |= running.place.as_mut().is_some_and(|place| !place.has_time(elapsed));
+        running.outlived
     }
 
-    /// Whether the job was ended because too many reads had outlived their slices.
-    pub(super) fn crowded_out(&self) -> bool {
-        self.lock().as_ref().is_some_and(|running| running.crowded_out)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Running>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Running>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place {
+    /// Whether a read that has run for `elapsed` may go on, at a slower pace perhaps.
+    fn has_time(&mut self, elapsed: Duration) -> bool {
+        let (Some(slice), Some(slower)) = (self.pace.slice(), self.pace.slower()) else { return true };
+        if elapsed <= slice {
+            return true;
+        }
+        let moved = self.pool.upgrade().is_some_and(|pool| pool.slow_down(self.key, slower));
+        if moved {
+            self.pace = slower;
+        }
+        moved
     }
 }

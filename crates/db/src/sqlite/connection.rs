@@ -67,6 +67,8 @@ impl OpenConnection {
     /// Opens a tenant's file. It is never created here.
     pub(super) fn open(path: &Path, access: Access, synchronous: Synchronous) -> rusqlite::Result<Self> {
         let mut db = open_existing(path)?;
+        #[cfg(feature = "testkit")]
+        super::count::count(&mut db)?;
         prepare(&db, synchronous)?;
         if access == Access::Read {
             db.pragma_update(None, "query_only", true)?;

@@ -129,7 +129,7 @@ fn refused(error: TryLockError) -> LockError {
 /// A lock on a file that was unlinked meanwhile guards nothing: the path must still lead to what is held.
 fn still_there(held: File, path: &Path) -> Result<FileLock, LockError> {
     let ours = held.metadata().map_err(LockError::Io)?;
-    match path.metadata() {
+    match path.symlink_metadata() {
         Ok(there) if (there.dev(), there.ino()) == (ours.dev(), ours.ino()) => Ok(FileLock { held }),
         Ok(_) => Err(LockError::Held),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(LockError::Missing),
@@ -140,18 +140,37 @@ fn still_there(held: File, path: &Path) -> Result<FileLock, LockError> {
 /// Makes an empty database that only its owner can read, unless there is a file already. What SQLite keeps beside it
 /// gets the same permissions.
 pub(crate) fn create_private(path: &Path) -> io::Result<()> {
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+    match create_new_private(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
     }
 }
 
+/// How a database is called before it is whole.
+pub(crate) const PARTIAL: &str = ".part";
+
+/// The names that belong to a database, beside its own: what SQLite keeps there, and what it is called before it is
+/// whole.
+pub(crate) fn parts(path: &Path) -> impl Iterator<Item = PathBuf> {
+    ["-wal", "-journal", "-shm", PARTIAL].into_iter().map(|suffix| beside(path, suffix))
+}
+
+/// The name that ends so, beside a database.
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// Makes a file that only its owner can read. It is an error if there is anything, a link that leads elsewhere included.
+pub(crate) fn create_new_private(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
 /// Removes a database and what SQLite keeps beside it. What is not there is no error, so that it can be done again.
 pub(crate) fn remove_database(path: &Path) -> io::Result<()> {
     for suffix in ["-wal", "-shm", "-journal", ""] {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        match std::fs::remove_file(&name) {
+        match std::fs::remove_file(beside(path, suffix)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }

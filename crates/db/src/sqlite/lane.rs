@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use super::connection::OpenConnection;
 use super::file::{DataFile, FileLock};
+use super::pace::{PACES, Pace};
 use super::pool::EngineError;
 
 /// The descriptors that a file takes when it is opened: its lock, itself, its log and the log's index.
@@ -20,8 +21,16 @@ pub(super) const NEXT_CONNECTION: usize = 2;
 /// The most reads that run on one file at a time.
 pub(super) const READERS: usize = 3;
 
-/// One piece of work on a connection. It gets the reason instead where none could be had.
-pub(super) type Work = Box<dyn FnOnce(Result<&OpenConnection, EngineError>) -> After + Send>;
+/// The most of them that are slow, so that a quick one always finds a connection.
+const SLOW_READERS: usize = READERS - 1;
+
+/// The most jobs that wait in one queue of a file: many more than requests are served at a time, and few enough that a
+/// flood on one tenant is bounded.
+const WAITING: usize = 1_024;
+
+/// One piece of work on a connection. It gets the reason instead where none could be had. It is called again where its
+/// answer was [`After::Again`].
+pub(super) type Work = Box<dyn FnMut(Result<&OpenConnection, EngineError>) -> After + Send>;
 
 /// Work, and when to stop it.
 pub(super) struct Job {
@@ -29,6 +38,8 @@ pub(super) struct Job {
     /// Set when the caller is gone. The end of a transaction is run whether or not anyone waits for it.
     pub(super) cancelled: Arc<AtomicBool>,
     pub(super) deadline: Duration,
+    /// Whether it is taken in however many wait: the end of a transaction, which the others wait for.
+    pub(super) essential: bool,
 }
 
 /// What a job left behind.
@@ -40,6 +51,8 @@ pub(super) enum After {
     Leased,
     /// The end of a lease: the writer is free again.
     Released,
+    /// A read that outlived its slice and was stopped: it is to run again where there is more time.
+    Again,
 }
 
 /// Whose turn it is to write.
@@ -56,7 +69,8 @@ pub(super) enum Turn {
 /// Which of the lane's queues a job waits in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Queue {
-    Reads,
+    /// Reads at one of the paces.
+    Reads(Pace),
     Writes,
     /// Jobs of the lease that holds the writer.
     Lease,
@@ -65,11 +79,12 @@ pub(super) enum Queue {
 /// Everything about one file.
 pub(super) struct Lane {
     pub(super) file: Arc<DataFile>,
-    pub(super) reads: VecDeque<Job>,
+    pub(super) reads: [VecDeque<Job>; PACES],
     pub(super) writes: VecDeque<Job>,
     pub(super) lease: VecDeque<Job>,
     pub(super) turn: Turn,
-    pub(super) reading: usize,
+    /// How many reads run at each pace.
+    pub(super) reading: [usize; PACES],
     /// Idle connections.
     pub(super) readers: Vec<OpenConnection>,
     pub(super) writer: Option<OpenConnection>,
@@ -80,7 +95,7 @@ pub(super) struct Lane {
     pub(super) descriptors: usize,
     pub(super) last_used: u64,
     /// Whether the lane stands in the pool's queues of lanes with something to do.
-    pub(super) in_reads: bool,
+    pub(super) in_reads: [bool; PACES],
     pub(super) in_writes: bool,
     /// Those who wait for the lane to be gone.
     pub(super) closed: Vec<oneshot::Sender<()>>,
@@ -111,18 +126,18 @@ impl Lane {
     pub(super) fn new(file: Arc<DataFile>) -> Self {
         Self {
             file,
-            reads: VecDeque::new(),
+            reads: Default::default(),
             writes: VecDeque::new(),
             lease: VecDeque::new(),
             turn: Turn::Free,
-            reading: 0,
+            reading: [0; PACES],
             readers: Vec::new(),
             writer: None,
             lock: None,
             opening: false,
             descriptors: 0,
             last_used: 0,
-            in_reads: false,
+            in_reads: [false; PACES],
             in_writes: false,
             closed: Vec::new(),
         }
@@ -130,15 +145,56 @@ impl Lane {
 
     pub(super) fn queue(&mut self, queue: Queue) -> &mut VecDeque<Job> {
         match queue {
-            Queue::Reads => &mut self.reads,
+            Queue::Reads(pace) => &mut self.reads[pace.index()],
             Queue::Writes => &mut self.writes,
             Queue::Lease => &mut self.lease,
         }
     }
 
-    /// Whether a read could start now, given a slot and descriptors.
-    pub(super) fn can_read(&self) -> bool {
-        !self.opening && !self.reads.is_empty() && self.reading < READERS
+    /// Whether one more job may wait in a queue. Those whose callers are gone make room.
+    pub(super) fn has_room(&mut self, queue: Queue) -> bool {
+        let queue = self.queue(queue);
+        if queue.len() >= WAITING {
+            queue.retain(|job| !job.cancelled.load(Ordering::Relaxed));
+        }
+        queue.len() < WAITING
+    }
+
+    /// Whether there is a job in a queue whose caller still waits. Those before it are dropped.
+    pub(super) fn has_next(&mut self, queue: Queue) -> bool {
+        let queue = self.queue(queue);
+        while queue.front().is_some_and(|job| job.cancelled.load(Ordering::Relaxed)) {
+            queue.pop_front();
+        }
+        !queue.is_empty()
+    }
+
+    /// How many reads run.
+    pub(super) fn running_reads(&self) -> usize {
+        self.reading.iter().sum()
+    }
+
+    /// Whether a read could start at a pace now, given a place and descriptors.
+    pub(super) fn can_read(&self, pace: Pace) -> bool {
+        !self.opening
+            && !self.reads[pace.index()].is_empty()
+            && self.running_reads() < READERS
+            && (pace == Pace::QUICK || (self.may_be_at(pace) && self.slow_reads() < SLOW_READERS))
+    }
+
+    /// Whether a read that runs at the pace before may go on at this one.
+    pub(super) fn may_go_on(&self, pace: Pace) -> bool {
+        let slow_already = pace.before() != Some(Pace::QUICK);
+        self.may_be_at(pace) && (slow_already || self.slow_reads() < SLOW_READERS)
+    }
+
+    /// One tenant has one place at each of the slow paces.
+    fn may_be_at(&self, pace: Pace) -> bool {
+        self.reading[pace.index()] == 0
+    }
+
+    fn slow_reads(&self) -> usize {
+        self.running_reads() - self.reading[Pace::QUICK.index()]
     }
 
     /// Whether a write could start now, given descriptors.
@@ -153,18 +209,21 @@ impl Lane {
 
     /// Whether nothing runs and no transaction is open, though something may wait.
     pub(super) fn is_at_rest(&self) -> bool {
-        self.reading == 0 && self.turn == Turn::Free
+        self.running_reads() == 0 && self.turn == Turn::Free
     }
 
     /// Whether nothing runs, waits or is held.
     pub(super) fn is_idle(&self) -> bool {
-        self.is_at_rest() && self.reads.is_empty() && self.writes.is_empty() && self.lease.is_empty()
+        self.is_at_rest()
+            && self.reads.iter().all(VecDeque::is_empty)
+            && self.writes.is_empty()
+            && self.lease.is_empty()
     }
 
     /// The descriptors that the next job in `queue` takes beyond what the lane has.
     pub(super) fn cost(&self, queue: Queue) -> usize {
         let ready = match queue {
-            Queue::Reads => !self.readers.is_empty(),
+            Queue::Reads(_) => !self.readers.is_empty(),
             Queue::Writes | Queue::Lease => self.writer.is_some(),
         };
         match (ready, self.lock.is_some()) {

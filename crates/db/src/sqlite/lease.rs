@@ -80,7 +80,8 @@ impl Drop for Lease {
             After::Released
         });
         let cancelled = Arc::new(AtomicBool::new(false));
-        self.pool.submit(&self.file, Queue::Lease, Job { work, cancelled, deadline: Duration::MAX });
+        let deadline = Duration::MAX;
+        self.pool.submit(&self.file, Queue::Lease, Job { work, cancelled, deadline, essential: true });
     }
 }
 

@@ -3,24 +3,33 @@
 //! Work for a file waits in that file's *lane*. A few threads take turns over the lanes, so that a tenant with much to
 //! do waits for itself and not others for it:
 //!
-//! - A read needs one of as many *slots* as the machine has cores. A read that outlives its slice gives its slot up
-//!   and goes on beside the others, so that a slow report stalls nobody.
+//! - A read needs one of as many *slots* as the machine has cores. A read that outlives its slice goes on, or runs again,
+//!   at a slower *pace*, which has slots of its own: slow reports of any number of tenants stall no quick read, and a
+//!   tenant's own not even its own (`pace.rs` has the reasons).
 //! - A write waits for the disk rather than for a core, so it needs no slot; each file has one writer.
+//! - So many jobs may wait in a lane and no more: a flood on one tenant is refused and is that tenant's alone.
 //! - Open files live within a budget of descriptors. The least used is closed for the next; one in use never is.
 
 mod clock;
 mod connection;
+#[cfg(feature = "testkit")]
+pub(crate) mod count;
 mod file;
 mod lane;
 mod lease;
+mod pace;
 mod pool;
+mod read;
 mod schedule;
 #[cfg(test)]
 mod tests;
 mod worker;
 
 pub(crate) use connection::{is_full, is_sqlite, open_exclusively, settle};
-pub(crate) use file::{DataFile, FileLock, LockError, create_private, remove_database};
+pub(crate) use file::{
+    DataFile, FileLock, LockError, PARTIAL, beside, create_new_private, create_private, parts,
+    remove_database,
+};
 pub(crate) use lease::Lease;
 pub use pool::Synchronous;
 pub(crate) use pool::{EngineError, Pool, PoolConfig};

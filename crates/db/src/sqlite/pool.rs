@@ -13,9 +13,10 @@ use tokio::sync::oneshot;
 
 use super::connection::OpenConnection;
 use super::file::{DataFile, FileLock, LockError};
-use super::lane::{After, FIRST_CONNECTION, Job, NEXT_CONNECTION, Queue, READERS};
+use super::lane::{After, FIRST_CONNECTION, Job, NEXT_CONNECTION, Queue, READERS, Work};
 use super::lease::Lease;
-use super::schedule::{Finished, SLOW_READS, State, Task, WRITES};
+use super::pace::{PACES, Pace};
+use super::schedule::{Finished, State, Task, WRITES};
 use super::worker;
 
 /// How much a pool may use.
@@ -53,8 +54,8 @@ pub(crate) enum EngineError {
     /// The operation ran past its deadline and was stopped.
     #[error("the operation took too long")]
     Timeout,
-    /// Too many reads took long at the same time, and this was one of them.
-    #[error("too many operations took long at the same time")]
+    /// Too many jobs wait for this file already.
+    #[error("too many operations wait for the tenant's data")]
     Crowded,
     /// No thread could be started to run it.
     #[error("no thread could be started for SQLite")]
@@ -103,7 +104,7 @@ impl Pool {
             state: Mutex::new(State::new(cores, descriptors)),
             work: Condvar::new(),
             config,
-            most_threads: cores + SLOW_READS + WRITES,
+            most_threads: cores * PACES + WRITES,
             dropped: AtomicU64::new(0),
             #[cfg(feature = "testkit")]
             confused: AtomicBool::new(false),
@@ -115,22 +116,6 @@ impl Pool {
     pub(crate) fn for_test() -> Self {
         let deadline = Duration::from_secs(60);
         Self::new(PoolConfig { descriptors: 200, deadline, synchronous: Synchronous::Normal })
-    }
-
-    /// Runs `job` on a connection that can only read.
-    pub(crate) async fn read<T: Send + 'static>(
-        &self,
-        file: &Arc<DataFile>,
-        job: impl FnOnce(&Connection) -> Result<T, rusqlite::Error> + Send + 'static,
-    ) -> Result<T, EngineError> {
-        self.run(file, Queue::Reads, move |connection| {
-            let read = job(&connection.db).map_err(|error| match error.into() {
-                EngineError::Timeout if connection.clock.crowded_out() => EngineError::Crowded,
-                error => error,
-            });
-            (read, After::Nothing)
-        })
-        .await
     }
 
     /// Runs `job` on the file's one connection that writes, each statement a transaction of its own.
@@ -192,13 +177,25 @@ impl Pool {
         PoolStats { open_files: shared.lock().open_files(), dropped: shared.dropped.load(Ordering::Relaxed) }
     }
 
+    /// How many threads work on tenants' files.
+    #[cfg(test)]
+    pub(crate) fn threads(&self) -> usize {
+        self.shared().lock().threads
+    }
+
+    /// The most threads that ever do.
+    #[cfg(test)]
+    pub(crate) fn most_threads(&self) -> usize {
+        self.shared().most_threads
+    }
+
     /// Plants a bug: from now on files are kept without regard to the tenant. For the test that must then fail.
     #[cfg(feature = "testkit")]
     pub(crate) fn confuse_tenants(&self) {
         self.shared().confused.store(true, Ordering::Relaxed);
     }
 
-    /// Puts a job in its lane and waits for what comes out of it. A caller who stops waiting stops the job.
+    /// Runs `job` in its lane, once, and waits for what comes out of it. A caller who stops waiting stops the job.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         file: &Arc<DataFile>,
@@ -206,7 +203,9 @@ impl Pool {
         job: impl FnOnce(&OpenConnection) -> (Result<T, EngineError>, After) + Send + 'static,
     ) -> Result<T, EngineError> {
         let (answer, answered) = oneshot::channel();
-        let work = Box::new(move |connection: Result<&OpenConnection, EngineError>| {
+        let mut once = Some((answer, job));
+        let work = move |connection: Result<&OpenConnection, EngineError>| {
+            let Some((answer, job)) = once.take() else { return After::Nothing };
             let (outcome, after) = match connection {
                 Ok(connection) => job(connection),
                 Err(error) => (Err(error), After::Nothing),
@@ -214,10 +213,22 @@ impl Pool {
             // Nobody may wait any more: then the outcome is dropped here, a lease included.
             let _ = answer.send(outcome);
             after
-        });
+        };
+        self.wait_for(file, queue, Box::new(work), answered).await
+    }
+
+    /// Puts work in its lane and waits for its answer. A caller who stops waiting stops the work.
+    pub(super) async fn wait_for<T>(
+        &self,
+        file: &Arc<DataFile>,
+        queue: Queue,
+        work: Work,
+        answered: oneshot::Receiver<Result<T, EngineError>>,
+    ) -> Result<T, EngineError> {
         let mut waiting = Waiting::new(self.shared());
         let cancelled = Arc::clone(&waiting.cancelled);
-        self.submit(file, queue, Job { work, cancelled, deadline: self.shared().config.deadline });
+        let deadline = self.shared().config.deadline;
+        self.submit(file, queue, Job { work, cancelled, deadline, essential: false });
         let outcome = answered.await;
         waiting.done = true;
         outcome.unwrap_or(Err(EngineError::Panicked))
@@ -229,8 +240,8 @@ impl Pool {
         let mut state = shared.lock();
         let refused = state.submit(shared.key(file.tenant()), file, queue, job).err();
         shared.wake(state);
-        if let Some(job) = refused {
-            (job.work)(Err(EngineError::Closed));
+        if let Some(refused) = refused {
+            refused.tell();
         }
     }
 
@@ -277,7 +288,7 @@ impl Shared {
             closing.extend(now);
         }
         self.wake(state);
-        for job in refused {
+        for mut job in refused {
             (job.work)(Err(EngineError::Closed));
         }
         for closing in closing {
@@ -293,18 +304,21 @@ impl Shared {
     }
 
     pub(super) fn finish(&self, done: Finished) {
-        let closing = self.lock().finish(done);
+        let (closing, refused) = self.lock().finish(done);
         for closed in closing {
             closed.close();
         }
+        if let Some(refused) = refused {
+            refused.tell();
+        }
     }
 
-    /// A read has outlived its slice: another may start beside it.
-    pub(super) fn give_up_slot(self: &Arc<Self>) -> bool {
+    /// A read has outlived its slice: whether it has a place at the pace `to` now, and its own is another's.
+    pub(super) fn slow_down(self: &Arc<Self>, key: TenantId, to: Pace) -> bool {
         let mut state = self.lock();
-        let gave = state.give_up_slot();
+        let moved = state.slow_down(key, to);
         self.wake(state);
-        gave
+        moved
     }
 
     /// Sees to it that a thread comes for the next job, if there is one.
@@ -328,7 +342,7 @@ impl Shared {
         if let Err(error) = started {
             tracing::error!(%error, "a thread for SQLite could not be started; the others go on");
             let stranded = self.lock().thread_not_started();
-            for job in stranded {
+            for mut job in stranded {
                 (job.work)(Err(EngineError::NoThread));
             }
         }

@@ -9,11 +9,8 @@ use tokio::sync::oneshot;
 use super::connection::OpenConnection;
 use super::file::{DataFile, FileLock};
 use super::lane::{After, Closing, Job, Lane, Queue, Turn};
-
-/// The most reads that may run beyond the slots, having outlived their slice. Each has a thread. One file has at most
-/// [`READERS`](super::lane::READERS) of them, so that more than twenty tenants must read slowly at once to use them up;
-/// what outlives its slice then is ended, because slots that slow reads hold stall everyone.
-pub(super) const SLOW_READS: usize = 64;
+use super::pace::{PACES, Pace};
+use super::pool::EngineError;
 
 /// The most writes that run at a time, each waiting for the disk more than for a core.
 pub(super) const WRITES: usize = 16;
@@ -21,8 +18,8 @@ pub(super) const WRITES: usize = 16;
 /// The pool's state, behind its one mutex.
 pub(super) struct State {
     lanes: HashMap<TenantId, Lane>,
-    /// Lanes whose next read, or write, could start.
-    reads: VecDeque<TenantId>,
+    /// Lanes whose next read at each pace, or write, could start.
+    reads: [VecDeque<TenantId>; PACES],
     writes: VecDeque<TenantId>,
     /// Lanes that wait for descriptors.
     starved: Vec<TenantId>,
@@ -31,9 +28,9 @@ pub(super) struct State {
     /// Lanes by when they were last used, the oldest first; an entry that a later use made untrue is passed over.
     used: VecDeque<(TenantId, u64)>,
     uses: u64,
-    read_slots: usize,
+    /// The places that are free at each pace.
+    read_slots: [usize; PACES],
     write_slots: usize,
-    slow: usize,
     descriptors: usize,
     pub(super) idle_threads: usize,
     pub(super) threads: usize,
@@ -68,22 +65,33 @@ pub(super) struct Finished {
     pub(super) connection: Option<OpenConnection>,
     /// The descriptors that are free again where there is no connection.
     pub(super) lost: usize,
-    pub(super) gave_up_slot: bool,
+    /// The job itself, where it is to run again.
+    pub(super) again: Option<Job>,
+}
+
+/// A job that was not taken in, and why.
+pub(super) struct Refused(Job, EngineError);
+
+impl Refused {
+    /// Tells whoever waits for it.
+    pub(super) fn tell(mut self) {
+        (self.0.work)(Err(self.1));
+    }
 }
 
 impl State {
-    pub(super) fn new(read_slots: usize, descriptors: usize) -> Self {
+    /// With as many places for reads at each pace as the machine has cores.
+    pub(super) fn new(cores: usize, descriptors: usize) -> Self {
         Self {
             lanes: HashMap::new(),
-            reads: VecDeque::new(),
+            reads: Default::default(),
             writes: VecDeque::new(),
             starved: Vec::new(),
             evicted: Vec::new(),
             used: VecDeque::new(),
             uses: 0,
-            read_slots,
+            read_slots: [cores; PACES],
             write_slots: WRITES,
-            slow: 0,
             descriptors,
             idle_threads: 0,
             threads: 0,
@@ -97,18 +105,21 @@ impl State {
         self.lanes.values().filter(|lane| lane.lock.is_some()).count()
     }
 
-    /// Puts a job in its lane's queue. A job of a file that is closed comes back.
+    /// Puts a job in its lane's queue. A job of a file that is closed comes back, and one too many.
     pub(super) fn submit(
         &mut self,
         key: TenantId,
         file: &Arc<DataFile>,
         queue: Queue,
         job: Job,
-    ) -> Result<(), Job> {
+    ) -> Result<(), Refused> {
         if queue != Queue::Lease && (file.is_closed() || self.closing) {
-            return Err(job);
+            return Err(Refused(job, EngineError::Closed));
         }
         let lane = self.lanes.entry(key).or_insert_with(|| Lane::new(Arc::clone(file)));
+        if !job.essential && !lane.has_room(queue) {
+            return Err(Refused(job, EngineError::Crowded));
+        }
         lane.queue(queue).push_back(job);
         self.enlist(key);
         Ok(())
@@ -116,18 +127,31 @@ impl State {
 
     /// Whether a thread would find something to do.
     pub(super) fn has_work(&self) -> bool {
-        (self.read_slots > 0 && !self.reads.is_empty()) || (self.write_slots > 0 && !self.writes.is_empty())
+        let mut reads = self.read_slots.iter().zip(&self.reads);
+        reads.any(|(slots, lanes)| *slots > 0 && !lanes.is_empty())
+            || (self.write_slots > 0 && !self.writes.is_empty())
     }
 
     /// The next job to run.
     pub(super) fn next(&mut self) -> Option<Task> {
-        while self.read_slots > 0
-            && let Some(key) = self.reads.pop_front()
+        self.next_read(Pace::QUICK).or_else(|| self.next_write()).or_else(|| {
+            // Threads are scarce only where the system gives none: the quickest come first then.
+            Pace::all().find_map(|pace| self.next_read(pace))
+        })
+    }
+
+    fn next_read(&mut self, pace: Pace) -> Option<Task> {
+        while self.read_slots[pace.index()] > 0
+            && let Some(key) = self.reads[pace.index()].pop_front()
         {
-            if let Some(task) = self.start_read(key) {
+            if let Some(task) = self.start_read(key, pace) {
                 return Some(task);
             }
         }
+        None
+    }
+
+    fn next_write(&mut self) -> Option<Task> {
         while self.write_slots > 0
             && let Some(key) = self.writes.pop_front()
         {
@@ -138,13 +162,17 @@ impl State {
         None
     }
 
-    /// A read has outlived its slice: its slot goes to another. `false`: too many have done so, and it is to be ended.
-    pub(super) fn give_up_slot(&mut self) -> bool {
-        if self.slow == SLOW_READS {
+    /// Moves a read that has outlived its slice on to the pace `to`; `false`: there is no place for it, or others wait.
+    pub(super) fn slow_down(&mut self, key: TenantId, to: Pace) -> bool {
+        let (Some(from), Some(lane)) = (to.before(), self.lanes.get_mut(&key)) else { return false };
+        if self.read_slots[to.index()] <= self.reads[to.index()].len() || !lane.may_go_on(to) {
             return false;
         }
-        self.slow += 1;
-        self.read_slots += 1;
+        lane.reading[from.index()] -= 1;
+        lane.reading[to.index()] += 1;
+        self.read_slots[from.index()] += 1;
+        self.read_slots[to.index()] -= 1;
+        self.enlist(key);
         true
     }
 
@@ -154,9 +182,12 @@ impl State {
         if self.threads > 0 {
             return Vec::new();
         }
-        let queues =
-            self.lanes.values_mut().flat_map(|lane| [&mut lane.reads, &mut lane.writes, &mut lane.lease]);
-        queues.flat_map(std::mem::take).collect()
+        let queues = self.lanes.values_mut().flat_map(|lane| {
+            lane.reads.iter_mut().chain([&mut lane.writes, &mut lane.lease]).map(std::mem::take)
+        });
+        let stranded = queues.flatten().collect();
+        self.lanes.retain(|_, lane| lane.lock.is_some());
+        stranded
     }
 
     /// The first to open a file has done so, or has failed to: the others need not wait for it any longer.
@@ -168,20 +199,39 @@ impl State {
         self.enlist(key);
     }
 
-    /// Takes back what a job ran with; what is to be closed comes out.
-    pub(super) fn finish(&mut self, done: Finished) -> Vec<Closing> {
+    /// Takes back what a job ran with; what is to be closed comes out, and a job that can't run again.
+    pub(super) fn finish(&mut self, mut done: Finished) -> (Vec<Closing>, Option<Refused>) {
         match done.queue {
-            Queue::Reads if done.gave_up_slot => self.slow -= 1,
-            Queue::Reads => self.read_slots += 1,
+            Queue::Reads(pace) => self.read_slots[pace.index()] += 1,
             Queue::Writes | Queue::Lease => self.write_slots += 1,
         }
-        let key = done.key;
+        let (key, queue, again) = (done.key, done.queue, done.again.take());
         self.put_back(done);
+        let refused = again.and_then(|job| self.run_again(key, queue, job).err());
         let mut closing = std::mem::take(&mut self.evicted);
         closing.extend(self.forget_if_done(key));
         self.enlist_starved();
         self.enlist(key);
-        closing
+        (closing, refused)
+    }
+
+    /// Lets a read that was stopped at the end of its slice wait for a place where it has more time.
+    fn run_again(&mut self, key: TenantId, queue: Queue, job: Job) -> Result<(), Refused> {
+        let slower = match queue {
+            Queue::Reads(pace) => pace.slower().map(Queue::Reads),
+            Queue::Writes | Queue::Lease => None,
+        };
+        let (Some(slower), Some(lane)) = (slower, self.lanes.get_mut(&key)) else {
+            return Err(Refused(job, EngineError::Timeout));
+        };
+        if lane.file.is_closed() || self.closing {
+            return Err(Refused(job, EngineError::Closed));
+        }
+        if !lane.has_room(slower) {
+            return Err(Refused(job, EngineError::Crowded));
+        }
+        lane.queue(slower).push_back(job);
+        Ok(())
     }
 
     /// Ends the use of a file: what waits comes out, to be refused; `gone` hears when nothing of it is open.
@@ -193,7 +243,7 @@ impl State {
         };
         lane.file.close();
         lane.closed.push(gone);
-        let mut refused: Vec<Job> = lane.reads.drain(..).collect();
+        let mut refused: Vec<Job> = lane.reads.iter_mut().flat_map(|reads| reads.drain(..)).collect();
         refused.extend(lane.writes.drain(..));
         let closing = self.forget_if_done(key);
         self.enlist_starved();
@@ -207,9 +257,11 @@ impl State {
 
     fn enlist(&mut self, key: TenantId) {
         let Some(lane) = self.lanes.get_mut(&key) else { return };
-        if lane.can_read() && !lane.in_reads {
-            lane.in_reads = true;
-            self.reads.push_back(key);
+        for pace in Pace::all() {
+            if lane.can_read(pace) && !lane.in_reads[pace.index()] {
+                lane.in_reads[pace.index()] = true;
+                self.reads[pace.index()].push_back(key);
+            }
         }
         if lane.can_write() && !lane.in_writes {
             lane.in_writes = true;
@@ -223,14 +275,14 @@ impl State {
         }
     }
 
-    fn start_read(&mut self, key: TenantId) -> Option<Task> {
+    fn start_read(&mut self, key: TenantId, pace: Pace) -> Option<Task> {
         let lane = self.lanes.get_mut(&key)?;
-        lane.in_reads = false;
-        if !lane.can_read() {
+        lane.in_reads[pace.index()] = false;
+        if !lane.can_read(pace) {
             return None;
         }
-        let task = self.start(key, Queue::Reads)?;
-        self.read_slots -= 1;
+        let task = self.start(key, Queue::Reads(pace))?;
+        self.read_slots[pace.index()] -= 1;
         Some(task)
     }
 
@@ -248,6 +300,14 @@ impl State {
 
     /// Takes the next job out of a queue, with the descriptors that it needs.
     fn start(&mut self, key: TenantId, queue: Queue) -> Option<Task> {
+        let lane = self.lanes.get_mut(&key)?;
+        if !lane.has_next(queue) {
+            // Nobody waits for what was there. A lane of which nothing is open would be met by nobody else.
+            if lane.is_idle() && lane.lock.is_none() && !lane.opening {
+                self.lanes.remove(&key);
+            }
+            return None;
+        }
         let Some(cost) = self.make_room(key, queue) else {
             self.starved.push(key);
             return None;
@@ -258,8 +318,8 @@ impl State {
         lane.descriptors += cost;
         let first = lane.lock.is_none();
         lane.opening = first;
-        let connection = if queue == Queue::Reads {
-            lane.reading += 1;
+        let connection = if let Queue::Reads(pace) = queue {
+            lane.reading[pace.index()] += 1;
             lane.readers.pop()
         } else {
             lane.turn = Turn::Running;
@@ -298,15 +358,15 @@ impl State {
             lane.descriptors -= done.lost;
             self.descriptors += done.lost;
         }
-        if done.queue == Queue::Reads {
-            lane.reading -= 1;
+        if let Queue::Reads(pace) = done.queue {
+            lane.reading[pace.index()] -= 1;
             lane.readers.extend(done.connection);
         } else {
             lane.writer = done.connection;
             let still_leased = match done.after {
                 After::Leased => true,
                 After::Released => false,
-                After::Nothing => done.queue == Queue::Lease,
+                After::Nothing | After::Again => done.queue == Queue::Lease,
             };
             lane.turn = if still_leased { Turn::Leased } else { Turn::Free };
         }

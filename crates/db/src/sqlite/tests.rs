@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tenantry_core::TenantId;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::{DataFile, EngineError, FileLock, LockError, Pool, PoolConfig, Synchronous, open_exclusively};
@@ -54,7 +55,7 @@ async fn many_tenants_share_room_for_one_file_and_each_sees_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let pool = pool(0, HANG);
     let files: Vec<_> = (1..=20).map(|tenant| file(folder.path(), tenant)).collect();
-    let mut clients = tokio::task::JoinSet::new();
+    let mut clients = JoinSet::new();
     for client in 0..32_usize {
         let (pool, files) = (pool.clone(), files.clone());
         clients.spawn(async move {
@@ -76,45 +77,119 @@ async fn many_tenants_share_room_for_one_file_and_each_sees_its_own() {
     assert!(pool.stats().open_files <= 2, "{pool:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn slow_reports_of_one_tenant_hold_up_nobody_else() {
-    let folder = tempfile::tempdir().unwrap();
-    let pool = pool(100, HANG);
-    let (slow, quick) = (file(folder.path(), 1), file(folder.path(), 2));
-    let reports: Vec<_> = (0..20)
-        .map(|_| {
-            let (pool, slow) = (pool.clone(), Arc::clone(&slow));
-            tokio::spawn(async move { endless(&pool, &slow).await })
-        })
-        .collect();
-    for _ in 0..50 {
-        assert_eq!(timeout(HANG, canaries(&pool, &quick)).await.unwrap().unwrap(), [2]);
-        timeout(HANG, insert(&pool, &slow, 1)).await.unwrap().unwrap();
+/// Starts reports that never end, each tenant's share of them.
+fn reports(pool: &Pool, files: &[Arc<DataFile>], count: usize) -> JoinSet<Result<i64, EngineError>> {
+    let mut reports = JoinSet::new();
+    for file in files.iter().cycle().take(count) {
+        let (pool, file) = (pool.clone(), Arc::clone(file));
+        reports.spawn(async move { endless(&pool, &file).await });
     }
-    reports.iter().for_each(tokio::task::JoinHandle::abort);
+    reports
 }
 
-/// More tenants than there are places for slow reads, each with as many as it may have: those that find no place are
-/// ended, so that none of them ever holds up a quick one.
 #[tokio::test(flavor = "multi_thread")]
-async fn slow_reports_of_many_tenants_hold_up_nobody_else() {
+async fn slow_reports_hold_up_nobody_else_however_many_there_are() {
     let folder = tempfile::tempdir().unwrap();
-    let pool = pool(2_000, HANG);
-    let quick = file(folder.path(), 1);
-    let mut reports = tokio::task::JoinSet::new();
-    for tenant in 2..=40 {
-        let slow = file(folder.path(), tenant);
-        for _ in 0..3 {
-            let (pool, slow) = (pool.clone(), Arc::clone(&slow));
-            reports.spawn(async move { endless(&pool, &slow).await });
+    let files: Vec<_> = (1..=20).map(|tenant| file(folder.path(), tenant)).collect();
+    let quick = file(folder.path(), 99);
+    for tenants in [1, 4, 20] {
+        for count in [4, 10, 40] {
+            let pool = pool(2_000, HANG);
+            let mut reports = reports(&pool, &files[..tenants], count);
+            for _ in 0..20 {
+                let case = format!("{count} reports over {tenants} tenants: {pool:?}");
+                assert_eq!(timeout(HANG, canaries(&pool, &quick)).await.expect(&case).unwrap(), [99]);
+                // Nor those of their own tenant, nor its writes.
+                assert_eq!(timeout(HANG, canaries(&pool, &files[0])).await.expect(&case).unwrap()[0], 1);
+                timeout(HANG, insert(&pool, &files[0], 1)).await.expect(&case).unwrap();
+            }
+            assert!(pool.threads() <= pool.most_threads(), "{count} over {tenants}: {}", pool.threads());
+            assert!(reports.try_join_next().is_none(), "none of them ends early");
+            reports.shutdown().await;
         }
     }
-    for _ in 0..50 {
-        assert_eq!(timeout(HANG, canaries(&pool, &quick)).await.unwrap().unwrap(), [1]);
+}
+
+/// A read that takes longer than a quick one may, and much less than a slow one.
+const COUNTED: i64 = 60_000;
+
+async fn report(pool: &Pool, file: &Arc<DataFile>) -> Result<i64, EngineError> {
+    let sql = format!("{ENDLESS} WHERE i <= {COUNTED}")
+        .replace("SELECT i + 1 FROM n", &format!("SELECT i + 1 FROM n WHERE i < {COUNTED}"));
+    pool.read(file, move |db| db.query_row(&sql, [], |row| row.get(0))).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_that_ends_never_waits_for_those_that_do_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let files: Vec<_> = (1..=24).map(|tenant| file(folder.path(), tenant)).collect();
+    let pool = pool(2_000, HANG);
+    let mut endless = reports(&pool, &files[..20], 40);
+    let mut ending = JoinSet::new();
+    for file in files[20..].iter().cycle().take(12) {
+        let (pool, file) = (pool.clone(), Arc::clone(file));
+        ending.spawn(async move { report(&pool, &file).await });
     }
-    let crowded = timeout(HANG, reports.join_next()).await.expect("one too many is ended").unwrap().unwrap();
-    assert!(matches!(crowded, Err(EngineError::Crowded)), "{crowded:?}");
+    while let Some(counted) = timeout(HANG, ending.join_next()).await.expect("they end") {
+        assert_eq!(counted.unwrap().unwrap(), COUNTED, "as if it had run once");
+    }
+    assert!(endless.try_join_next().is_none());
+    endless.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reports_that_wait_for_their_turn_are_refused_when_the_file_is_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let pool = pool(2_000, HANG);
+    let slow = file(folder.path(), 1);
+    let mut reports = reports(&pool, &[Arc::clone(&slow)], 10);
+    for _ in 0..10 {
+        timeout(HANG, canaries(&pool, &slow)).await.unwrap().unwrap();
+    }
+    let closing = pool.begin_close(TenantId::new(1));
+    // At most three run, and are let run on; the others are told.
+    for _ in 0..7 {
+        let refused = timeout(HANG, reports.join_next()).await.unwrap().unwrap().unwrap();
+        assert!(matches!(refused, Err(EngineError::Closed)), "{refused:?}");
+    }
     reports.shutdown().await;
+    timeout(HANG, closing).await.unwrap().unwrap();
+    assert_eq!(pool.stats().open_files, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_on_one_tenant_is_refused_and_is_that_tenants_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let pool = pool(100, HANG);
+    let (flooded, other) = (file(folder.path(), 1), file(folder.path(), 2));
+    // Nobody else can write while this is open.
+    let held = pool.begin(&flooded).await.unwrap();
+    let flood = async |count: usize| {
+        let mut flood = JoinSet::new();
+        for _ in 0..count {
+            let (pool, flooded) = (pool.clone(), Arc::clone(&flooded));
+            flood.spawn(async move { insert(&pool, &flooded, 1).await });
+        }
+        flood
+    };
+    let mut waiting = flood(2_000).await;
+    for _ in 0..2_000 - 1_024 {
+        let refused = timeout(HANG, waiting.join_next()).await.expect("no more wait").unwrap().unwrap();
+        assert!(matches!(refused, Err(EngineError::Crowded)), "{refused:?}");
+    }
+    assert!(waiting.try_join_next().is_none(), "those that were taken in wait");
+    assert_eq!(canaries(&pool, &flooded).await.unwrap(), [1], "its readers do not wait for its writers");
+    assert_eq!(timeout(HANG, insert(&pool, &other, 3)).await.unwrap().unwrap(), 1);
+    // Who goes away makes room, and what holds the others up can be ended.
+    waiting.shutdown().await;
+    let mut again = flood(100).await;
+    held.run(|db| db.execute("INSERT INTO canary VALUES (7)", [])).await.unwrap();
+    held.commit().await.unwrap();
+    drop(held);
+    while let Some(done) = timeout(HANG, again.join_next()).await.unwrap() {
+        assert_eq!(done.unwrap().unwrap(), 1);
+    }
+    assert_eq!(canaries(&pool, &flooded).await.unwrap().len(), 1 + 1 + 100);
 }
 
 #[tokio::test(flavor = "multi_thread")]

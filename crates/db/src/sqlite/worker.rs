@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::clock::Place;
 use super::connection::{Access, OpenConnection};
 use super::lane::{After, NEXT_CONNECTION, Queue};
 use super::pool::{EngineError, Shared};
@@ -27,7 +28,7 @@ fn perform(pool: &Arc<Shared>, mut task: Task) -> Finished {
         after: After::Nothing,
         connection: None,
         lost: task.cost,
-        gave_up_slot: false,
+        again: None,
     };
     let opened = match task.connection.take() {
         Some(connection) => Ok(connection),
@@ -41,7 +42,7 @@ fn perform(pool: &Arc<Shared>, mut task: Task) -> Finished {
 }
 
 fn open(pool: &Arc<Shared>, task: &Task) -> Result<OpenConnection, EngineError> {
-    let access = if task.queue == Queue::Reads { Access::Read } else { Access::Write };
+    let access = if matches!(task.queue, Queue::Reads(_)) { Access::Read } else { Access::Write };
     if !task.first {
         return Ok(OpenConnection::open(task.file.path(), access, pool.config.synchronous)?);
     }
@@ -58,20 +59,26 @@ fn open(pool: &Arc<Shared>, task: &Task) -> Result<OpenConnection, EngineError> 
 }
 
 fn run_job(pool: &Arc<Shared>, task: Task, connection: OpenConnection, done: &mut Finished) {
-    let job = task.job;
+    let mut job = task.job;
     done.lost = NEXT_CONNECTION;
     if job.cancelled.load(Ordering::Relaxed) {
         done.connection = Some(connection);
         return;
     }
-    let slot = (task.queue == Queue::Reads).then(|| Arc::downgrade(pool));
-    connection.clock.start(job.deadline, job.cancelled, slot);
+    let place = match task.queue {
+        Queue::Reads(pace) => Some(Place { pool: Arc::downgrade(pool), key: task.key, pace }),
+        Queue::Writes | Queue::Lease => None,
+    };
+    connection.clock.start(job.deadline, Arc::clone(&job.cancelled), place);
     let ran = catch_unwind(AssertUnwindSafe(|| (job.work)(Ok(&connection))));
-    done.gave_up_slot = connection.clock.stop();
+    if let Some(pace) = connection.clock.stop() {
+        done.queue = Queue::Reads(pace);
+    }
     match ran {
         Ok(after) => {
             done.after = after;
             done.connection = Some(connection);
+            done.again = (after == After::Again).then_some(job);
         }
         // The connection is closed, which rolls back; the caller hears that its job did not come back.
         Err(_) => drop(connection),
@@ -79,7 +86,7 @@ fn run_job(pool: &Arc<Shared>, task: Task, connection: OpenConnection, done: &mu
     let leased = match done.after {
         After::Leased => true,
         After::Released => false,
-        After::Nothing => task.queue == Queue::Lease,
+        After::Nothing | After::Again => task.queue == Queue::Lease,
     };
     if !leased && done.connection.as_ref().is_some_and(OpenConnection::in_transaction) {
         // Unreachable while the authorizer holds; closing it is what keeps it from the next caller.

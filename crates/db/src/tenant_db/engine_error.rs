@@ -12,7 +12,8 @@ pub(crate) fn query_error(error: EngineError) -> QueryError {
         EngineError::Closed => QueryError::Closed,
         EngineError::Timeout => QueryError::Timeout,
         EngineError::TransactionEnded => QueryError::TransactionEnded,
-        EngineError::Crowded | EngineError::Lock(LockError::Held) => QueryError::Busy,
+        EngineError::Crowded => QueryError::Crowded,
+        EngineError::Lock(LockError::Held) => QueryError::Busy,
         inside @ (EngineError::Panicked | EngineError::NoThread | EngineError::Lock(_)) => {
             QueryError::Database(inside.into())
         }

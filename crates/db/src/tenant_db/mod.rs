@@ -62,10 +62,10 @@ impl TenantDb {
         Query::new(self, model)
     }
 
-    /// Runs a job that only reads.
+    /// Runs a job that only reads, perhaps several times.
     async fn read<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&Connection) -> Result<T, rusqlite::Error> + Send + 'static,
+        job: impl Fn(&Connection) -> Result<T, rusqlite::Error> + Send + 'static,
     ) -> Result<T, QueryError> {
         match &self.route {
             Route::Pool(pool) => pool.read(&self.file, job).await.map_err(query_error),

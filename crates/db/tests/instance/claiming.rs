@@ -107,6 +107,18 @@ async fn a_database_is_claimed_by_one_tenant_whose_locks_a_refused_claim_leaves_
     assert_eq!(titles(&db).await.unwrap(), ["one", "two"]);
 }
 
+#[tokio::test]
+async fn a_link_beside_a_database_that_is_to_be_made_leads_nothing_out() {
+    let site = Site::new().file("legacy", "legacy.sqlite3");
+    let instance = site.open();
+    // It looks like nothing, so that it is not found to be the remains of a database.
+    symlink(site.path("victim-to-be"), site.path("legacy.sqlite3.part")).unwrap();
+    let error = refused(&instance, vec![claiming("acme", "legacy")]).await;
+    assert!(matches!(error, CreateError::File(_) | CreateError::Remains(_)), "{error:?}");
+    assert!(!site.path("victim-to-be").exists(), "nothing was written through the link");
+    assert!(instance.directory().records().is_empty());
+}
+
 /// The locks that this process has on a file, as the system lists them for each of its descriptors. The list of all
 /// locks of the machine is no use: read in pieces while others come and go, it may miss one.
 fn locks_on(path: &Path) -> BTreeSet<String> {
@@ -147,6 +159,27 @@ fn aliases_that_could_share_data_are_refused() {
         site.databases.retain(|alias, _| pair.contains(&alias.as_str()));
         same(site);
     }
+}
+
+/// Each would be overwritten: by the other's log, or by the copy that is to become the other.
+#[test]
+fn an_alias_that_stands_for_a_part_of_another_database_is_refused() {
+    for part in ["-wal", "-shm", "-journal", ".part"] {
+        let names = [
+            (format!("a.sqlite3{part}"), "a.sqlite3"),
+            (format!("data/directory.db{part}"), "data/directory.db"),
+            (format!("elsewhere/../a.sqlite3{part}"), "a.sqlite3"),
+        ];
+        for (name, whole) in names {
+            let site = Site::new().file("whole", "a.sqlite3").file("part", &name);
+            std::fs::create_dir(site.path("elsewhere")).unwrap();
+            let error = site.try_open(notes([])).unwrap_err();
+            assert!(matches!(error, OpenError::Place(PlaceError::PartOf { .. })), "{name}: {error}");
+            let message = error.to_string();
+            assert!(message.starts_with("DB_PART can't be ") && message.contains(&format!("{whole} there")));
+        }
+    }
+    Site::new().file("whole", "a.sqlite3").file("part", "b.sqlite3-wal").open();
 }
 
 #[test]

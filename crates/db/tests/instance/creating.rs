@@ -6,6 +6,7 @@ use std::task::{Context, Waker};
 
 use tenantry_core::{HostName, Isolation, Status};
 use tenantry_db::lifecycle::{CreateError, Home, NewTenant};
+use tenantry_db::migrate::{Column, Migration, Table};
 
 use crate::common::*;
 
@@ -81,7 +82,8 @@ async fn a_file_that_can_not_be_made_takes_everything_back() {
     let home = Home::Server { alias: Some("full".parse().unwrap()), isolation: Isolation::Database };
     let error =
         refused(&instance, vec![new("acme", &["acme.example"]), NewTenant { home, ..new("bad", &[]) }]).await;
-    assert!(matches!(error, CreateError::File(_)), "{error:?}");
+    let CreateError::NotTakenBack(why) = &error else { panic!("{error:?}") };
+    assert!(matches!(**why, CreateError::File(_)), "{error:?}");
     assert!(instance.directory().record(&slug("acme")).is_none());
     assert_eq!(site.listed("data/tenants"), Vec::<String>::new());
 
@@ -134,4 +136,32 @@ async fn nobody_else_can_read_a_file_of_the_instance() {
     }
     let folder = std::fs::metadata(site.path("data")).unwrap().permissions().mode() & 0o777;
     assert_eq!(folder, 0o700);
+}
+
+#[tokio::test]
+async fn templates_of_other_versions_go_and_come_again_where_they_are_needed() {
+    let site = Site::new();
+    let old = site.open();
+    make(&old, "acme").await;
+    let of_old = site.listed("data/template");
+    let tags =
+        Migration::new("notes", "0002_tags").create_table(Table::new("notes_tag").column(Column::id()));
+    let new_version = site.try_open(notes([tags])).unwrap();
+    make(&new_version, "globex").await;
+    assert_eq!(site.listed("data/template").len(), 2);
+    std::fs::write(site.path("data/template/theirs.db"), "not ours").unwrap();
+
+    new_version.reconcile().await.unwrap();
+    let left = site.listed("data/template");
+    assert_eq!(left.len(), 2, "the new one's, and what is not ours: {left:?}");
+    assert!(left.contains(&"theirs.db".to_owned()) && !left.contains(&of_old[0]));
+
+    // The process of the old version is still there, and makes tenants of its own version.
+    make(&old, "initech").await;
+    let tables = "SELECT name FROM sqlite_schema WHERE name = 'notes_tag'";
+    assert_eq!(door(&old, "initech").raw(tables, vec![]).await.unwrap().len(), 0);
+    make(&new_version, "umbrella").await;
+    assert_eq!(door(&new_version, "umbrella").raw(tables, vec![]).await.unwrap().len(), 1);
+    old.reconcile().await.unwrap();
+    assert_eq!(site.listed("data/template"), [of_old[0].as_str(), "theirs.db"]);
 }

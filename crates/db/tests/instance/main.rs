@@ -6,6 +6,7 @@
 mod claiming;
 mod common;
 mod creating;
+mod damaged;
 mod faults;
 mod migrating;
 mod opening;
@@ -13,3 +14,4 @@ mod purging;
 mod raw_sql;
 mod statuses;
 mod two_processes;
+mod unreadable;

@@ -1,9 +1,13 @@
 //! What an instance opens, and what it refuses to take for its own.
 
-use std::os::unix::fs::symlink;
+use std::fs::Permissions;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
 
-use tenantry_db::OpenError;
+use tenantry_core::Isolation;
 use tenantry_db::directory::DirectoryError;
+use tenantry_db::lifecycle::{Home, NewTenant};
+use tenantry_db::{OpenError, PlaceError, UnknownPlace};
 
 use crate::common::*;
 
@@ -94,7 +98,10 @@ async fn a_database_whose_folder_is_missing_is_its_own_trouble_alone() {
     instance.create_tenant(claiming("globex", "here")).await.unwrap();
     write(&door(&instance, "acme"), "of acme").await.unwrap();
     let refused = refused(&instance, vec![claiming("initech", "away")]).await.to_string();
-    assert!(refused.starts_with("DB_AWAY lies in a folder that is not there, "), "{refused}");
+    let missing = site.path("not/mounted");
+    let why =
+        format!("DB_AWAY was not usable at the start: the folder {} can't be used: ", missing.display());
+    assert!(refused.starts_with(&why), "{refused}");
 
     // What is put there later may lead anywhere: another tenant's files for one.
     std::fs::create_dir(site.path("not")).unwrap();
@@ -102,4 +109,84 @@ async fn a_database_whose_folder_is_missing_is_its_own_trouble_alone() {
     let still = self::refused(&instance, vec![claiming("initech", "away")]).await.to_string();
     assert_eq!(still, refused);
     assert!(!site.path("data/tenants/away.db").exists());
+}
+
+#[tokio::test]
+async fn a_server_that_can_t_be_used_is_the_trouble_of_the_tenants_that_are_there() {
+    let site = Site::new().server("far", "far").file("deep", "far/deep/legacy.db");
+    let instance = site.open();
+    let far = Home::Server { alias: Some("far".parse().unwrap()), isolation: Isolation::Database };
+    instance.create_tenant(NewTenant { home: far, ..new("lost", &["lost.example"]) }).await.unwrap();
+    make(&instance, "acme").await;
+    write(&door(&instance, "acme"), "of acme").await.unwrap();
+    instance.close().await;
+    drop(instance);
+    std::fs::rename(site.path("far"), site.path("away")).unwrap();
+    std::fs::write(site.path("far"), "no folder").unwrap();
+
+    let instance = site.open();
+    assert_eq!(titles(&door(&instance, "acme")).await.unwrap(), ["of acme"]);
+    let lost = by_host(&instance, "lost.example").unwrap();
+    assert!(matches!(instance.tenant_db(&lost), Err(UnknownPlace::Unusable { .. })));
+    let misplaced = instance.misplaced();
+    assert!(
+        matches!(misplaced.as_slice(), [(name, UnknownPlace::Unusable { .. })] if name.as_str() == "lost")
+    );
+    let unusable: Vec<_> = instance.unusable().iter().map(ToString::to_string).collect();
+    let start =
+        |alias| format!("DB_{alias} was not usable at the start: the folder {}", site.path("far").display());
+    assert!(unusable.len() == 2, "{unusable:?}");
+    assert!(
+        unusable[0].starts_with(&start("DEEP")) && unusable[1].starts_with(&start("FAR")),
+        "{unusable:?}"
+    );
+    assert_eq!(std::fs::read(site.path("far")).unwrap(), b"no folder");
+}
+
+#[tokio::test]
+async fn a_folder_that_anyone_can_write_to_is_not_used() {
+    let open = |path: &Path| std::fs::set_permissions(path, Permissions::from_mode(0o777)).unwrap();
+    let site = Site::new().server("shared", "shared");
+    std::fs::create_dir(site.path("shared")).unwrap();
+    open(&site.path("shared"));
+    let instance = site.open();
+    make(&instance, "acme").await;
+    let home = Home::Server { alias: Some("shared".parse().unwrap()), isolation: Isolation::Database };
+    let error = refused(&instance, vec![NewTenant { home, ..new("globex", &[]) }]).await.to_string();
+    let folder = site.path("shared");
+    assert!(error.contains(&format!("anyone can write to {}: `chmod o-w", folder.display())), "{error}");
+    assert_eq!(site.listed("shared"), Vec::<String>::new());
+    instance.close().await;
+    drop(instance);
+
+    open(&site.path("data"));
+    let error = site.try_open(notes([])).unwrap_err();
+    assert!(matches!(error, OpenError::Place(PlaceError::Open(_))), "{error}");
+}
+
+#[tokio::test]
+async fn what_others_can_reach_is_named() {
+    let site = Site::new().file("legacy", "theirs/legacy.sqlite3").server("fast", "fast");
+    let mode = |name: &str, mode| {
+        std::fs::set_permissions(site.path(name), Permissions::from_mode(mode)).unwrap();
+    };
+    std::fs::create_dir(site.path("theirs")).unwrap();
+    mode("theirs", 0o755);
+    let instance = site.open();
+    let acme = make(&instance, "acme").await;
+    instance.create_tenant(claiming("globex", "legacy")).await.unwrap();
+    write(&door(&instance, "globex"), "secret").await.unwrap();
+    assert_eq!(instance.exposed(), []);
+
+    let file = format!("data/tenants/{}", file_of(&site, &acme).file_name().unwrap().to_str().unwrap());
+    let loosened = ["data", "fast", "data/directory.db", &file, "theirs", "theirs/legacy.sqlite3"];
+    for (name, loose) in loosened.into_iter().zip([0o750, 0o770, 0o640, 0o604, 0o775, 0o644]) {
+        mode(name, loose);
+    }
+    let exposed: Vec<_> = instance.exposed().iter().map(ToString::to_string).collect();
+    assert_eq!(exposed.len(), loosened.len(), "{exposed:?}");
+    for name in loosened {
+        let path = format!("{} can be", std::fs::canonicalize(site.path(name)).unwrap().display());
+        assert!(exposed.iter().any(|sentence| sentence.starts_with(&path)), "{name}: {exposed:?}");
+    }
 }

@@ -27,10 +27,14 @@ async fn only_what_was_deleted_is_purged_and_then_nothing_of_it_stays() {
     assert!(matches!(instance.purge(record.id).await, Err(PurgeError::Unknown)));
 
     let begun = make(&instance, "begun").await;
-    let set = "UPDATE tenant SET status = 'deleting' WHERE id = ?1";
-    sqlite(&site.path("data/directory.db")).execute(set, [begun.id.get()]).unwrap();
-    let error = instance.purge(begun.id).await.unwrap_err();
-    assert_eq!(error.to_string(), "its purge has begun already; `reconcile` ends it");
+    for (status, sentence) in [
+        ("deleting", "its purge has begun already; `reconcile` ends it"),
+        ("provisioning", "it is still being made; `reconcile` takes back what was cut off while it was"),
+    ] {
+        let set = "UPDATE tenant SET status = ?2 WHERE id = ?1";
+        sqlite(&site.path("data/directory.db")).execute(set, (begun.id.get(), status)).unwrap();
+        assert_eq!(instance.purge(begun.id).await.unwrap_err().to_string(), sentence);
+    }
 
     let again = make(&instance, "acme").await;
     assert!(again.id > record.id, "an id is never given twice");

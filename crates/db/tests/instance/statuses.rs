@@ -141,38 +141,3 @@ async fn domains_lead_to_their_tenant_for_as_long_as_they_are_its() {
     directory.add_domain(globex, host("www.acme.example")).await.unwrap();
     assert_eq!(by_host(&instance, "www.acme.example").unwrap().id(), globex);
 }
-
-#[tokio::test]
-async fn an_entry_that_can_t_be_read_is_that_tenants_trouble_alone() {
-    let site = Site::new();
-    let instance = site.open();
-    let (acme, globex) = (make(&instance, "acme").await, make(&instance, "globex").await);
-    let kept = door(&instance, "acme");
-    write(&kept, "of acme").await.unwrap();
-    let meddled = format!(
-        "BEGIN; UPDATE instance SET generation = generation + 1; UPDATE tenant SET slug = 'No Slug', \
-         generation = (SELECT generation FROM instance) WHERE id = {}; COMMIT",
-        acme.id.get()
-    );
-    sqlite(&site.path("data/directory.db")).execute_batch(&meddled).unwrap();
-    until("the entry that can't be read", async || by_host(&instance, "acme.example").is_err()).await;
-
-    assert_eq!(by_host(&instance, "acme.example").unwrap_err(), ResolveError::Unknown);
-    assert!(matches!(titles(&kept).await, Err(QueryError::Closed)), "a door from before leads nowhere");
-    let unreadable = instance.directory().unreadable();
-    assert!(
-        matches!(unreadable.as_slice(), [(id, why)] if *id == acme.id && why.contains("slug")),
-        "{unreadable:?}"
-    );
-    instance.directory().change_status(globex.id, Transition::Suspend).await.unwrap();
-    assert!(
-        matches!(by_host(&instance, "globex.example"), Err(ResolveError::NotServing(_))),
-        "others' changes go on"
-    );
-
-    let mended = meddled.replace("No Slug", "acme");
-    sqlite(&site.path("data/directory.db")).execute_batch(&mended).unwrap();
-    until("the mended entry", async || by_host(&instance, "acme.example").is_ok()).await;
-    assert_eq!(titles(&door(&instance, "acme")).await.unwrap(), ["of acme"]);
-    assert_eq!(instance.directory().unreadable(), []);
-}

@@ -1,7 +1,6 @@
 //! `check` and `hosts`: whether all that is configured can be used, and what would be unsafe in production.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::os::unix::fs::PermissionsExt;
 
 use serde::Serialize;
 use tenantry_core::HostPattern;
@@ -10,12 +9,16 @@ use tenantry_db::lifecycle::Target;
 use tenantry_web::rest::TenantsAccess;
 
 use super::Context;
+use super::instance::unserved;
 use crate::cli::args::CheckArgs;
 use crate::cli::{Failure, counted};
 use crate::config::Effective;
 
 /// Seconds: as long as is right to try https out, and no longer.
 const HSTS_FOR_TRIAL: u32 = 3_600;
+
+/// How many files that others can reach are named.
+const MOST_EXPOSED: usize = 20;
 
 /// What `check --json` prints.
 #[derive(Serialize)]
@@ -41,6 +44,9 @@ impl Context {
         match self.open() {
             Ok(instance) => {
                 self.look_through(&instance, &mut faults, &mut warnings).await?;
+                if args.deploy {
+                    warnings.extend(exposed(&instance));
+                }
                 instance.close().await;
             }
             Err(failure) => faults.push(failure.message().to_owned()),
@@ -78,15 +84,8 @@ impl Context {
         faults: &mut Vec<String>,
         warnings: &mut Vec<String>,
     ) -> Result<(), Failure> {
-        for (slug, why) in instance.misplaced() {
-            faults.push(format!("{slug} can't be served: {why}"));
-        }
-        for (id, why) in instance.directory().unreadable() {
-            faults.push(format!("the entry of tenant number {id} in the directory can't be read: {why}"));
-        }
-        for unknown in instance.missing() {
-            warnings.push(unknown.to_string());
-        }
+        faults.extend(unserved(instance));
+        warnings.extend(instance.unusable().iter().map(ToString::to_string));
         let behind = instance.behind(&Target::Fleet).await?.len();
         if behind > 0 {
             let behind = counted(behind, "tenant");
@@ -104,11 +103,6 @@ impl Context {
     fn unsafe_in_production(&self) -> Vec<String> {
         let settings = self.settings();
         let mut found = Vec::new();
-        let others = std::fs::metadata(&settings.data_dir).map(|folder| folder.permissions().mode() & 0o077);
-        if others.is_ok_and(|others| others != 0) {
-            let folder = settings.data_dir.display();
-            found.push(format!("{folder} can be looked into or changed by others: chmod 700 {folder}"));
-        }
         if settings.debug {
             found.push("DEBUG is on: pages name tenants and hosts to anyone".to_owned());
         }
@@ -148,6 +142,16 @@ impl Context {
         }
         Ok(())
     }
+}
+
+/// What of the instance others can reach: the first of many.
+fn exposed(instance: &Instance) -> Vec<String> {
+    let exposed = instance.exposed();
+    let mut sentences: Vec<String> = exposed.iter().take(MOST_EXPOSED).map(ToString::to_string).collect();
+    if exposed.len() > MOST_EXPOSED {
+        sentences.push(format!("others can reach {} more files", exposed.len() - MOST_EXPOSED));
+    }
+    sentences
 }
 
 impl Shown {

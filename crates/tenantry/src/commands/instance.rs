@@ -97,6 +97,16 @@ impl Context {
         }
     }
 
+    /// Names the tenants that can't be served, and the databases that can't be used.
+    pub(super) fn warn_of_unserved(&mut self, instance: &Instance) {
+        for unusable in instance.unusable() {
+            self.out.warn(unusable);
+        }
+        for sentence in unserved(instance) {
+            self.out.warn(sentence);
+        }
+    }
+
     /// The tenant that a command is about: the one that is named, or the only one there is, or the one that is asked
     /// for.
     pub(super) fn tenant_of(
@@ -107,7 +117,7 @@ impl Context {
     ) -> Result<Arc<TenantRecord>, Failure> {
         let directory = instance.directory();
         if let Some(slug) = &scope.tenant {
-            return directory.record(slug).ok_or_else(|| no_tenant(slug));
+            return tenant_called(instance, slug);
         }
         if let Some(alias) = &scope.database {
             return Ok(instance.claimant(alias)?);
@@ -129,6 +139,31 @@ impl Context {
             }
         }
     }
+}
+
+/// Why there are tenants that can't be served, a sentence for each.
+pub(super) fn unserved(instance: &Instance) -> Vec<String> {
+    let misplaced = instance.misplaced();
+    let misplaced = misplaced.into_iter().map(|(slug, why)| format!("{slug} can't be served: {why}"));
+    let unreadable = instance.directory().unreadable();
+    let unreadable = unreadable.iter().map(|tenant| {
+        format!("{tenant} can't be served: its entry in the directory can't be read: {}", tenant.why)
+    });
+    misplaced.chain(unreadable).collect()
+}
+
+/// The tenant with this slug, in any status.
+pub(super) fn tenant_called(instance: &Instance, slug: &Slug) -> Result<Arc<TenantRecord>, Failure> {
+    let directory = instance.directory();
+    directory.record(slug).ok_or_else(|| {
+        let unreadable = directory.unreadable().into_iter().find(|tenant| tenant.slug.as_ref() == Some(slug));
+        match unreadable {
+            Some(tenant) => {
+                Failure::new(format!("the entry of {slug} in the directory can't be read: {}", tenant.why))
+            }
+            None => no_tenant(slug),
+        }
+    })
 }
 
 /// The door to a tenant's data, for a command. The tenant must be active, for a command as for a request.

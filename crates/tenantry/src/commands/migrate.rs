@@ -35,7 +35,11 @@ struct Migrated {
 impl Context {
     pub(super) async fn migrate(&mut self, args: MigrateArgs) -> Result<(), Failure> {
         let instance = self.open_to_migrate()?;
-        let tenants = instance.behind(&target(args.scope)).await?;
+        let target = target(args.scope);
+        if target == Target::Fleet {
+            self.warn_of_unserved(&instance);
+        }
+        let tenants = instance.behind(&target).await?;
         if args.plan {
             return self.show_plans(&instance, &tenants, args.json, true).await;
         }

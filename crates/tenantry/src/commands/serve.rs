@@ -49,12 +49,7 @@ impl Context {
         for (slug, why) in &found.left {
             self.out.warn(format_args!("{slug} is half made or half purged: {why}"));
         }
-        for (id, why) in instance.directory().unreadable() {
-            self.out.warn(format_args!("tenant number {id} can't be served: its entry can't be read: {why}"));
-        }
-        for (slug, why) in instance.misplaced() {
-            self.out.warn(format_args!("{slug} can't be served: {why}"));
-        }
+        self.warn_of_unserved(instance);
         Ok(())
     }
 

@@ -9,10 +9,10 @@ use serde::Serialize;
 use tenantry_core::{Alias, HostName, Isolation, Slug, TenantRecord, Transition};
 use tenantry_db::Instance;
 use tenantry_db::directory::TenantDetails;
-use tenantry_db::lifecycle::{CreateError, Home, NewTenant, RETENTION_DAYS};
+use tenantry_db::lifecycle::{CreateError, Home, NewTenant, RETENTION_DAYS, check_purge};
 
 use super::Context;
-use super::instance::no_tenant;
+use super::instance::{no_tenant, tenant_called};
 use crate::cli::args::{CreateArgs, DomainCommand, ListArgs, TenantCommand};
 use crate::cli::{Failure, Output, Prompt, read_tenants_file};
 
@@ -54,7 +54,7 @@ impl Context {
             TenantCommand::Activate { slug } => self.change(instance, &slug, Transition::Activate).await,
             TenantCommand::Maintain { slug } => self.change(instance, &slug, Transition::Maintain).await,
             TenantCommand::Rename { slug, new_slug, name } => {
-                let record = find(instance, &slug)?;
+                let record = tenant_called(instance, &slug)?;
                 let to = new_slug.unwrap_or_else(|| slug.clone());
                 instance.directory().rename(record.id, to.clone(), name).await?;
                 self.out.line(format_args!("{slug} is {to} now"));
@@ -62,7 +62,7 @@ impl Context {
             }
             TenantCommand::Delete { slug } => self.delete(instance, &slug).await,
             TenantCommand::Undelete { slug } => {
-                let status = instance.directory().undelete(find(instance, &slug)?.id).await?;
+                let status = instance.directory().undelete(tenant_called(instance, &slug)?.id).await?;
                 self.out.line(format_args!("{slug} is {status} again"));
                 Ok(())
             }
@@ -93,6 +93,7 @@ impl Context {
     }
 
     fn list(&mut self, instance: &Instance, args: &ListArgs) {
+        self.warn_of_unserved(instance);
         let mut found = instance.directory().records();
         if let Some(text) = &args.search {
             let text = text.to_lowercase();
@@ -119,7 +120,7 @@ impl Context {
     }
 
     async fn show(&mut self, instance: &Instance, slug: &Slug, json: bool) -> Result<(), Failure> {
-        let record = find(instance, slug)?;
+        let record = tenant_called(instance, slug)?;
         let details = instance.directory().details(record.id).await?.ok_or_else(|| no_tenant(slug))?;
         let current = details.version.as_deref() == Some(instance.history().version());
         let domains: Vec<&str> = record.domains.iter().map(HostName::as_str).collect();
@@ -148,13 +149,14 @@ impl Context {
         slug: &Slug,
         transition: Transition,
     ) -> Result<(), Failure> {
-        let status = instance.directory().change_status(find(instance, slug)?.id, transition).await?;
+        let status =
+            instance.directory().change_status(tenant_called(instance, slug)?.id, transition).await?;
         self.out.line(format_args!("{slug} is {status} now"));
         Ok(())
     }
 
     async fn delete(&mut self, instance: &Instance, slug: &Slug) -> Result<(), Failure> {
-        let record = find(instance, slug)?;
+        let record = tenant_called(instance, slug)?;
         let consequence = format!(
             "{slug} ({}) will not be served any more; for {RETENTION_DAYS} days `tenant undelete {slug}` brings it back.",
             record.name
@@ -166,9 +168,9 @@ impl Context {
     }
 
     async fn purge(&mut self, instance: &Instance, slug: &Slug) -> Result<(), Failure> {
-        let record = find(instance, slug)?;
+        let record = tenant_called(instance, slug)?;
         // Asked of the status first, so that nobody types a slug for nothing.
-        record.status.after(Transition::Purge).map_err(tenantry_db::lifecycle::PurgeError::from)?;
+        check_purge(record.status)?;
         let consequence = format!("All data of {slug} ({}) will be gone for good.", record.name);
         Prompt::process(false).confirm(&consequence, slug)?;
         instance.purge(record.id).await?;
@@ -178,36 +180,42 @@ impl Context {
 
     async fn purge_expired(&mut self, instance: &Instance) -> Result<(), Failure> {
         let expired = instance.expired().await?;
+        let mut failed = 0;
         for id in &expired {
-            instance.purge(*id).await?;
+            // The others have expired too, whatever is the matter with this one.
+            if let Err(error) = instance.purge(*id).await {
+                let slug = instance.directory().record_by_id(*id).map(|record| record.slug.to_string());
+                let name = slug.unwrap_or_else(|| format!("tenant number {id}"));
+                self.out.warn(format_args!("{name} can't be purged: {error}"));
+                failed += 1;
+            }
         }
-        self.out.line(format_args!("{} tenants are gone", expired.len()));
-        Ok(())
+        self.out.line(format_args!("{} tenants are gone", expired.len() - failed));
+        if failed == 0 {
+            return Ok(());
+        }
+        Err(Failure::new(format!("{failed} of {} tenants could not be purged", expired.len())))
     }
 
     async fn domain(&mut self, instance: &Instance, command: DomainCommand) -> Result<(), Failure> {
         let directory = instance.directory();
         let said = match command {
             DomainCommand::Add { slug, domain } => {
-                directory.add_domain(find(instance, &slug)?.id, domain.clone()).await?;
+                directory.add_domain(tenant_called(instance, &slug)?.id, domain.clone()).await?;
                 format!("{domain} leads to {slug} now")
             }
             DomainCommand::Remove { slug, domain } => {
-                directory.remove_domain(find(instance, &slug)?.id, domain.clone()).await?;
+                directory.remove_domain(tenant_called(instance, &slug)?.id, domain.clone()).await?;
                 format!("{domain} leads nowhere now")
             }
             DomainCommand::Primary { slug, domain } => {
-                directory.set_primary_domain(find(instance, &slug)?.id, domain.clone()).await?;
+                directory.set_primary_domain(tenant_called(instance, &slug)?.id, domain.clone()).await?;
                 format!("{domain} is the primary domain of {slug} now")
             }
         };
         self.out.line(said);
         Ok(())
     }
-}
-
-fn find(instance: &Instance, slug: &Slug) -> Result<Arc<TenantRecord>, Failure> {
-    instance.directory().record(slug).ok_or_else(|| no_tenant(slug))
 }
 
 fn server_home(server: Option<&Alias>, isolation: Option<Isolation>) -> Home {

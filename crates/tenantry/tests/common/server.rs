@@ -5,7 +5,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, COOKIE, HOST, SET_COOKIE};
-use reqwest::{Client, Response, StatusCode, redirect};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
 
 /// Ten times what a change of another process may take to be seen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -37,9 +37,14 @@ impl Server {
         Self { process, address, client, _output: output }
     }
 
-    pub(crate) async fn get(&self, host: &str, path: &str, cookie: &str) -> Response {
+    /// A request that is ready to be sent.
+    pub(crate) fn request(&self, host: &str, path: &str) -> RequestBuilder {
         let url = format!("{}{}", self.address.trim_end_matches('/'), path);
-        self.client.get(url).header(HOST, host).header(COOKIE, cookie).send().await.unwrap()
+        self.client.get(url).header(HOST, host)
+    }
+
+    pub(crate) async fn get(&self, host: &str, path: &str, cookie: &str) -> Response {
+        self.request(host, path).header(COOKIE, cookie).send().await.unwrap()
     }
 
     pub(crate) async fn post(&self, host: &str, path: &str, kind: &str, body: String) -> Response {

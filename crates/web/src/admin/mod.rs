@@ -4,7 +4,7 @@ mod cookies;
 mod next;
 mod pages;
 
-use axum::extract::{Form, FromRequestParts, Query, State};
+use axum::extract::{DefaultBodyLimit, Form, FromRequestParts, Query, State};
 use axum::http::header::{CACHE_CONTROL, LOCATION};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
@@ -32,6 +32,9 @@ const NOT_OUR_FORM: &str = "The form that was sent is out of date, or was on ano
 
 /// Django's own words to browsers and proxies about a page that is for one person.
 const NEVER_CACHED: &str = "max-age=0, no-cache, no-store, must-revalidate, private";
+
+/// The largest form: many times a name, a password and a token.
+const FORM_BYTES: usize = 16 * 1_024;
 
 /// The admin of each tenant, to be merged into the routes below [`TenantLayer`](crate::http::TenantLayer).
 #[derive(Clone, Debug)]
@@ -80,6 +83,8 @@ impl Admin {
             .route("/admin/", get(index))
             .route("/admin/login/", get(login_form).post(login))
             .route("/admin/logout/", post(logout))
+            // Anyone may send these forms, and each is held while its password waits to be checked.
+            .layer(DefaultBodyLimit::max(FORM_BYTES))
             .with_state(self)
     }
 }
@@ -156,9 +161,12 @@ async fn login(
         }
         Err(error) => return Err(error.into()),
     };
-    session::remove_expired(&db).await?;
-    // A new session and a new visitor's token: what someone may have planted before is worth nothing now.
+    // A new session and a new visitor's token: what someone may have planted before is worth nothing now. Nor is the
+    // session that was there: once its cookie is replaced, nobody could sign out of it.
     let (token, _) = session::begin(&db, &user).await?;
+    if let Some(before) = cookies.session(&headers) {
+        session::end(&db, &before).await?;
+    }
     let mut response = see(&next.under(&mount));
     cookies.set_session(&mut response, &token);
     cookies.set_visitor(&mut response, &Token::generate()?);

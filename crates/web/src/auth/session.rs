@@ -18,6 +18,9 @@ pub const IDLE: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How old the note of the last use may get: reading a page is not to write each time.
 const NOTED: SignedDuration = SignedDuration::from_mins(10);
 
+/// How many sessions that are over are removed when one begins.
+const REMOVED: u64 = 10;
+
 /// That someone signed in.
 #[derive(Clone, Debug, PartialEq, Model)]
 #[model(app = "tenantry", crate = "tenantry_db")]
@@ -64,7 +67,8 @@ pub enum BeginError {
     Query(#[from] QueryError),
 }
 
-/// Begins a session for a user who has just signed in. The token goes into the cookie, and is nowhere else.
+/// Begins a session for a user who has just signed in. The token goes into the cookie, and is nowhere else. Some sessions
+/// that are over by the clock go with it: more than one, so that there are never more than live ones and a few.
 ///
 /// # Errors
 /// Raised when there are no random bytes, or the tenant's data can't be used.
@@ -79,7 +83,9 @@ pub async fn begin(db: &TenantDb, user: &User) -> Result<(Token, Session), Begin
         last_seen: now,
         expires: now + LIFETIME,
     };
-    Ok((token, db.insert(session).await?))
+    let session = db.insert(session).await?;
+    remove_some_expired(db, now).await;
+    Ok((token, session))
 }
 
 /// Who is signed in by this token, if anybody is. A session that is over is removed on the way.
@@ -100,24 +106,6 @@ pub async fn load(db: &TenantDb, token: &Token) -> Result<Option<SignedIn>, Quer
     Ok(Some(SignedIn { user, session }))
 }
 
-/// Replaces the token of a session, as is due when the user's password or rights change: whoever had the old token has
-/// nothing. The session ends no later for it.
-///
-/// # Errors
-/// Raised when there are no random bytes, the session has ended, or the tenant's data can't be used.
-pub async fn rotate(db: &TenantDb, signed_in: &SignedIn) -> Result<Token, BeginError> {
-    let token = Token::generate()?;
-    let changes = [
-        Session::KEY_HASH.set(token.hash().to_string()),
-        Session::FINGERPRINT.set(signed_in.user.password.fingerprint()),
-    ];
-    let old = signed_in.session.key_hash.as_str();
-    match db.query::<Session>().filter(Session::KEY_HASH.eq(old)).update(changes).await? {
-        0 => Err(QueryError::NotFound { model: Session::TABLE }.into()),
-        _ => Ok(token),
-    }
-}
-
 /// Ends the session of this token, if there is one.
 ///
 /// # Errors
@@ -126,14 +114,20 @@ pub async fn end(db: &TenantDb, token: &Token) -> Result<(), QueryError> {
     db.delete::<Session>(token.hash().to_string()).await.map(drop)
 }
 
-/// Removes the sessions that are over by the clock, and says how many they were.
-///
-/// # Errors
-/// Raised when the tenant's data can't be used.
-pub async fn remove_expired(db: &TenantDb) -> Result<u64, QueryError> {
-    let now = Timestamp::now();
-    let over = Session::EXPIRES.le(now).or(Session::LAST_SEEN.le(now - IDLE));
-    db.query::<Session>().filter(over).delete().await
+/// Removes some of the sessions that ended before `now`. Whoever signs in stays signed in when that fails: on a full disk
+/// for one, the next who signs in does it.
+async fn remove_some_expired(db: &TenantDb, now: Timestamp) {
+    let expired = db.query::<Session>().filter(Session::EXPIRES.le(now)).limit(REMOVED);
+    let removed = async {
+        let keys: Vec<String> = expired.all().await?.into_iter().map(|session| session.key_hash).collect();
+        if !keys.is_empty() {
+            db.query::<Session>().filter(Session::KEY_HASH.in_(keys)).delete().await?;
+        }
+        Ok::<_, QueryError>(())
+    };
+    if let Err(error) = removed.await {
+        tracing::warn!(tenant = %db.tenant().slug(), %error, "sessions that are over were not removed");
+    }
 }
 
 impl Session {

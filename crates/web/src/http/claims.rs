@@ -54,6 +54,8 @@ pub(super) enum BadClaim {
     NotASlug,
     #[error("the header that names the tenant is there more than once")]
     Repeated,
+    #[error("a path that may name a tenant has a part . or .. in it")]
+    Dots,
 }
 
 impl Resolvers {
@@ -69,6 +71,10 @@ impl Resolvers {
         if let Some(name) = &self.header {
             claims.by_name.extend(slug_in_header(headers, name)?.map(TenantKey::Slug));
         }
+        // What stands before this server may have resolved them, and seen another tenant's path than this one.
+        if self.path_prefix.is_some() && path.split('/').any(is_dots) {
+            return Err(BadClaim::Dots);
+        }
         if let Some((slug, end)) = self.path_prefix.as_ref().and_then(|prefix| prefix.split(path)) {
             claims.by_name.push(TenantKey::Slug(slug.parse().map_err(|_| BadClaim::NotASlug)?));
             claims.mount_end = Some(end);
@@ -80,6 +86,12 @@ impl Resolvers {
         let base = self.base_domain.as_ref()?;
         host.as_str().strip_suffix(base.as_str())?.strip_suffix('.')?.parse().ok()
     }
+}
+
+/// Whether a part of a path is `.` or `..`, which browsers and proxies resolve, also when it is encoded.
+fn is_dots(part: &str) -> bool {
+    part.len() <= "%2e%2e".len()
+        && matches!(part.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..")
 }
 
 fn slug_in_header(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Slug>, BadClaim> {
@@ -189,7 +201,8 @@ mod tests {
             ("/", &[""], BadClaim::NotASlug),
             ("/", &["acme", "acme"], BadClaim::Repeated),
             ("/t//notes", &[], BadClaim::NotASlug),
-            ("/t/../notes", &[], BadClaim::NotASlug),
+            ("/t/../notes", &[], BadClaim::Dots),
+            ("/t/acme/%2E./notes", &[], BadClaim::Dots),
             ("/t/%61cme/notes", &[], BadClaim::NotASlug),
         ] {
             assert_eq!(slugs(&all(), "api.example", path, tenants), Err(error), "{path} {tenants:?}");

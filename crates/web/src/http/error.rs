@@ -2,20 +2,23 @@
 
 use std::any::Any;
 use std::error::Error;
-use std::fmt;
+use std::fmt::{self, Write};
 use std::iter::successors;
 use std::sync::Arc;
 use std::time::Duration;
 
 use askama::Template;
 use axum::body::{Body, HttpBody};
+use axum::http::StatusCode;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY};
-use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tenantry_db::model::QueryError;
 
 use super::RequestId;
+
+/// When a client may come again where too many others were there: whole seconds, and no less than one.
+const SOON: Duration = Duration::from_secs(1);
 
 type Cause = Arc<dyn Error + Send + Sync>;
 
@@ -124,7 +127,9 @@ impl<E: Error + Send + Sync + 'static> From<E> for Failure {
         let causes = successors(Some(&error as &(dyn Error + 'static)), |&error| error.source());
         let of_data = causes.filter_map(|cause| cause.downcast_ref()).next();
         let status = of_data.map_or(StatusCode::INTERNAL_SERVER_ERROR, status_of);
-        Self(Refusal::caused_by(status, error))
+        let soon = matches!(of_data, Some(QueryError::Crowded | QueryError::Busy));
+        let refusal = Refusal::caused_by(status, error);
+        Self(if soon { refusal.retry_after(SOON) } else { refusal })
     }
 }
 
@@ -136,7 +141,9 @@ fn status_of(error: &QueryError) -> StatusCode {
         QueryError::Value(_) | QueryError::NotNull { .. } | QueryError::Check { .. } => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
-        QueryError::Timeout | QueryError::Closed | QueryError::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        QueryError::Timeout | QueryError::Closed | QueryError::Busy | QueryError::Crowded => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         QueryError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         QueryError::Full => StatusCode::INSUFFICIENT_STORAGE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
@@ -165,18 +172,35 @@ pub(super) fn panicked(payload: Box<dyn Any + Send>) -> Response {
     Refusal::caused_by(StatusCode::INTERNAL_SERVER_ERROR, cause).into_response()
 }
 
-/// An error with all that caused it, in one line.
+/// An error with all that caused it, in one line, whatever someone's words in it are: an error may repeat what a
+/// client sent, and that must not look like a line of the log.
 struct Chain<'a>(&'a (dyn Error + 'static));
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
+        let mut line = OneLine(f);
+        write!(line, "{}", self.0)?;
         let mut next = self.0.source();
         while let Some(cause) = next {
-            write!(f, ": {cause}")?;
+            write!(line, ": {cause}")?;
             next = cause.source();
         }
         Ok(())
+    }
+}
+
+/// Writes what would end a line or steer a terminal as its escape.
+struct OneLine<'a, 'f>(&'a mut fmt::Formatter<'f>);
+
+impl fmt::Write for OneLine<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        text.chars().try_for_each(|character| {
+            if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
+                write!(self.0, "{}", character.escape_default())
+            } else {
+                self.0.write_char(character)
+            }
+        })
     }
 }
 
@@ -201,10 +225,10 @@ struct ErrorBody<'a> {
 
 /// Gives a refusal its body and logs its cause; an error status without any body gets the same form. Any other
 /// response is left as it is.
-pub(super) fn give_body(mut response: Response, id: &RequestId, method: &Method, json: bool) -> Response {
+pub(super) fn give_body(mut response: Response, id: &RequestId, json: bool) -> Response {
     let refusal = match response.extensions_mut().remove::<Refusal>() {
         Some(refusal) => refusal,
-        None if is_bare_error(&response) && method != Method::HEAD => Refusal::new(response.status()),
+        None if is_bare_error(&response) => Refusal::new(response.status()),
         None => return response,
     };
     refusal.log();
@@ -219,7 +243,10 @@ pub(super) fn give_body(mut response: Response, id: &RequestId, method: &Method,
 
 fn is_bare_error(response: &Response) -> bool {
     let error = response.status().is_client_error() || response.status().is_server_error();
-    error && response.body().size_hint().exact() == Some(0) && !response.headers().contains_key(CONTENT_TYPE)
+    // An answer to HEAD has no body in any case, but tells how long that of GET is.
+    let told = response.headers().get(CONTENT_LENGTH).is_some_and(|length| length != "0");
+    let empty = response.body().size_hint().exact() == Some(0) && !told;
+    error && empty && !response.headers().contains_key(CONTENT_TYPE)
 }
 
 fn json_body(refusal: &Refusal, id: &RequestId) -> String {

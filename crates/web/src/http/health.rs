@@ -14,7 +14,7 @@ pub(super) fn routes(instance: Instance) -> Router {
     Router::new().route("/healthz", get(async || "ok\n")).route("/readyz", get(ready)).with_state(instance)
 }
 
-/// 200 while memory follows the directory, 503 otherwise. Anyone may ask, so it costs no query.
+/// 200 while it is known whom to serve, 503 otherwise. It asks no database: nobody can flood one with it.
 async fn ready(State(instance): State<Instance>) -> Response {
     match instance.directory().check() {
         Ok(()) => "ready\n".into_response(),

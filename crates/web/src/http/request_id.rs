@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{ConnectInfo, Request};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 use tenantry_core::Slug;
 use tower::{Layer, Service};
@@ -79,7 +79,6 @@ pub struct RequestIdLayer {
 #[derive(Debug)]
 pub struct Asked {
     id: RequestId,
-    method: Method,
     json: bool,
     start: Instant,
 }
@@ -109,18 +108,17 @@ impl<S: Service<Request, Response = Response>> Around<S> for RequestIdLayer {
         let id = RequestId::of(request.headers(), peer, &self.proxies);
         let path = request.uri().path();
         let span = tracing::info_span!("request", id = id.as_str(), method = %request.method(), path, tenant = Empty);
-        let method = request.method().clone();
         let json = accept::wants_json(request.headers());
         request.extensions_mut().insert(id.clone());
         request.extensions_mut().insert(RequestSpan(span.clone()));
         let answer = span.in_scope(|| inner.call(request));
-        Answer::of(answer, Asked { id, method, json, start }, Asked::finish).instrument(span)
+        Answer::of(answer, Asked { id, json, start }, Asked::finish).instrument(span)
     }
 }
 
 impl Asked {
     fn finish(self, response: Response) -> Response {
-        let mut response = error::give_body(response, &self.id, &self.method, self.json);
+        let mut response = error::give_body(response, &self.id, self.json);
         if let Ok(value) = HeaderValue::from_str(self.id.as_str()) {
             response.headers_mut().insert(REQUEST_ID, value);
         }

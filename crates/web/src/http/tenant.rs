@@ -75,7 +75,7 @@ pub(super) enum NoTenant {
     #[error("what the request names leads to more than one tenant")]
     Disagreement,
     #[error(transparent)]
-    NotServing(NotServing),
+    NotServed(ResolveError),
     #[error(transparent)]
     UnknownPlace(#[from] UnknownPlace),
     #[error("the tenant layer stands under no host layer")]
@@ -113,11 +113,11 @@ impl TenantLayer {
     fn refuse(&self, error: NoTenant, origin: Option<&Origin>) -> Response {
         let status = match &error {
             NoTenant::BadClaim(_) | NoTenant::Unknown | NoTenant::Disagreement => StatusCode::NOT_FOUND,
-            NoTenant::NotServing(_) | NoTenant::UnknownPlace(_) => StatusCode::SERVICE_UNAVAILABLE,
+            NoTenant::NotServed(_) | NoTenant::UnknownPlace(_) => StatusCode::SERVICE_UNAVAILABLE,
             NoTenant::NoHost => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let after = match &error {
-            NoTenant::NotServing(NotServing { status }) => Some(retry_after(*status)),
+            NoTenant::NotServed(why) => Some(retry_after(*why)),
             _ => None,
         };
         let help = self.debug.then(|| help(&error, self.instance.directory(), origin));
@@ -155,8 +155,8 @@ pub(super) fn decide(
         return Err(NoTenant::Disagreement);
     }
     first.map_err(|error| match error {
-        ResolveError::NotServing(not_serving) => NoTenant::NotServing(not_serving),
         ResolveError::Unknown => NoTenant::Unknown,
+        known => NoTenant::NotServed(known),
     })
 }
 
@@ -170,10 +170,12 @@ fn same(one: &Result<Tenant, ResolveError>, other: &Result<Tenant, ResolveError>
 }
 
 /// When it may be worth asking again.
-fn retry_after(status: Status) -> Duration {
-    match status {
-        Status::Provisioning => Duration::from_secs(5),
-        Status::Maintenance => Duration::from_secs(60),
+fn retry_after(why: ResolveError) -> Duration {
+    match why {
+        ResolveError::Unseen | ResolveError::NotServing(NotServing { status: Status::Provisioning }) => {
+            Duration::from_secs(5)
+        }
+        ResolveError::NotServing(NotServing { status: Status::Maintenance }) => Duration::from_secs(60),
         _ => Duration::from_secs(3_600),
     }
 }
@@ -192,7 +194,9 @@ fn help(error: &NoTenant, directory: &Directory, origin: Option<&Origin>) -> Hel
             Some(("Make the first tenant:", format!("tenant create SLUG --domain {host}")))
         }
         NoTenant::Unknown => Some(("Let it lead to one:", format!("tenant domain add SLUG {host}"))),
-        NoTenant::NotServing(_) => Some(("Serve it again:", "tenant activate SLUG".to_owned())),
+        NoTenant::NotServed(ResolveError::NotServing(_)) => {
+            Some(("Serve it again:", "tenant activate SLUG".to_owned()))
+        }
         _ => None,
     };
     Help { reason: error.to_string(), remedy, addresses }

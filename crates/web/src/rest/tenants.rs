@@ -77,7 +77,7 @@ impl TenantsApi {
     /// The API over the tenants of `directory`, whose operators' passwords `hasher` checks.
     #[must_use]
     pub fn new(directory: Directory, hasher: Hasher, access: TenantsAccess) -> Self {
-        Self { directory, hasher, access }
+        Self { directory, hasher: hasher.of_operators(), access }
     }
 
     /// The routes.
@@ -106,7 +106,9 @@ impl TenantsApi {
 }
 
 async fn answer(State(api): State<TenantsApi>, request: Request) -> Result<Response, Failure> {
-    let (method, headers) = (request.method(), request.headers());
+    // What is told of a page to HEAD is told of the page that GET gets, which names its method.
+    let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
+    let headers = request.headers();
     let form = match form::of(request.uri().query(), headers) {
         Ok(form) => form,
         Err(none) => return Ok(no_form(none, method)),
@@ -116,7 +118,7 @@ async fn answer(State(api): State<TenantsApi>, request: Request) -> Result<Respo
         return Ok(refuse(StatusCode::UNAUTHORIZED, &detail, form, method));
     }
     let response = match *method {
-        Method::GET | Method::HEAD => {
+        Method::GET => {
             let data = rows(&api.directory.records());
             Reply { status: StatusCode::OK, data }.response(form, method, PATH)
         }

@@ -1,12 +1,14 @@
 //! Where passwords are hashed: off the async threads, and only so many at once.
 
+use std::collections::HashMap;
 use std::hint::black_box;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 
-use tokio::sync::Semaphore;
+use tenantry_core::TenantId;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::scheme::{HashForm, Scheme};
 use super::{Password, PasswordHash};
@@ -14,10 +16,23 @@ use crate::auth::RandomError;
 
 /// Hashes and checks passwords, off the async threads and only so many at once, so that a thousand sign-ins wait for
 /// one another instead of taking a thousand times 19 MiB. Cheap to clone; clones share the limit and the count.
+///
+/// Those who sign in at one tenant wait for one another, and not the people of other tenants for them: see
+/// [`Hasher::of_tenant`].
 #[derive(Clone, Debug)]
 pub struct Hasher {
+    shared: Arc<Shared>,
+    /// Who waits together; `None`: nobody with anyone.
+    queue: Option<Arc<Semaphore>>,
+}
+
+#[derive(Debug)]
+struct Shared {
     permits: Arc<Semaphore>,
-    calls: Arc<AtomicU64>,
+    at_once: usize,
+    calls: AtomicU64,
+    /// The queues in which someone waits, by tenant; `None` for the operators'.
+    queues: Mutex<HashMap<Option<TenantId>, Weak<Semaphore>>>,
 }
 
 /// Which hashes a tenant's data may hold, by where the data comes from.
@@ -82,13 +97,42 @@ impl Hasher {
     /// A hasher that works on `at_once` passwords at the same time.
     #[must_use]
     pub fn new(at_once: NonZeroUsize) -> Self {
-        Self { permits: Arc::new(Semaphore::new(at_once.get())), calls: Arc::default() }
+        let at_once = at_once.get().min(Semaphore::MAX_PERMITS);
+        let permits = Arc::new(Semaphore::new(at_once));
+        let shared = Shared { permits, at_once, calls: AtomicU64::new(0), queues: Mutex::default() };
+        Self { shared: Arc::new(shared), queue: None }
+    }
+
+    /// The same hasher for the people of one tenant. They take half of the places at most, so that however many sign
+    /// in there, those of another tenant soon have their turn.
+    #[must_use]
+    pub fn of_tenant(&self, tenant: TenantId) -> Self {
+        self.with_queue(Some(tenant))
+    }
+
+    /// The same hasher for operators, who wait for one another as the people of a tenant do.
+    #[must_use]
+    pub fn of_operators(&self) -> Self {
+        self.with_queue(None)
+    }
+
+    fn with_queue(&self, whose: Option<TenantId>) -> Self {
+        let mut queues = self.shared.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = queues.get(&whose).and_then(Weak::upgrade);
+        let queue = known.unwrap_or_else(|| {
+            queues.retain(|_, queue| queue.strong_count() > 0);
+            let queue = Arc::new(Semaphore::new(self.shared.at_once.div_ceil(2)));
+            queues.insert(whose, Arc::downgrade(&queue));
+            queue
+        });
+        drop(queues);
+        Self { shared: Arc::clone(&self.shared), queue: Some(queue) }
     }
 
     /// How many hashes were computed, decoys included.
     #[must_use]
     pub fn calls(&self) -> u64 {
-        self.calls.load(Ordering::Relaxed)
+        self.shared.calls.load(Ordering::Relaxed)
     }
 
     /// Hashes `password` with a new salt.
@@ -125,14 +169,22 @@ impl Hasher {
         &self,
         job: impl FnOnce(&AtomicU64) -> Result<T, HashError> + Send + 'static,
     ) -> Result<T, HashError> {
-        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| HashError::Stopping)?;
-        let calls = Arc::clone(&self.calls);
+        let turn = match &self.queue {
+            Some(queue) => Some(take(queue).await?),
+            None => None,
+        };
+        let permit = take(&self.shared.permits).await?;
+        let shared = Arc::clone(&self.shared);
         let work = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            job(&calls)
+            let _places = (permit, turn);
+            job(&shared.calls)
         });
         work.await.map_err(|_| HashError::Stopping)?
     }
+}
+
+async fn take(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, HashError> {
+    Arc::clone(places).acquire_owned().await.map_err(|_| HashError::Stopping)
 }
 
 impl Default for Hasher {
@@ -213,10 +265,62 @@ mod tests {
         has_started.await.unwrap();
         caller.abort();
         assert!(caller.await.unwrap_err().is_cancelled());
-        assert_eq!(hasher.permits.available_permits(), 0, "the work goes on");
+        assert_eq!(hasher.shared.permits.available_permits(), 0, "the work goes on");
 
         finish.send(()).unwrap();
         let next = hasher.verify(&typed("x"), None, HashPolicy::Own).await;
         assert_eq!(next, Ok(Verdict::Wrong), "and then it is the next one's turn");
+    }
+
+    /// Starts a job that holds its place until it is told to end, and waits until it runs.
+    async fn hold(hasher: &Hasher) -> mpsc::Sender<()> {
+        let (started, has_started) = tokio::sync::oneshot::channel();
+        let (finish, may_finish) = mpsc::channel::<()>();
+        let job = move |_: &_| {
+            let _ = started.send(());
+            let _ = may_finish.recv();
+            Ok(())
+        };
+        let hasher = hasher.clone();
+        tokio::spawn(async move { hasher.run(job).await });
+        has_started.await.unwrap();
+        finish
+    }
+
+    #[tokio::test]
+    async fn those_who_flood_one_tenant_wait_and_no_other_tenant_waits_for_them() {
+        let hasher = Hasher::new(NonZeroUsize::new(2).unwrap());
+        for flooded in [hasher.of_tenant(TenantId::new(1)), hasher.of_operators()] {
+            let held = hold(&flooded).await;
+            let flood: Vec<_> = (0..50)
+                .map(|_| {
+                    let flooded = flooded.clone();
+                    tokio::spawn(async move { flooded.verify(&typed("x"), None, HashPolicy::Own).await })
+                })
+                .collect();
+            // One turn for each on this one thread: all of them wait now.
+            tokio::task::yield_now().await;
+            let elsewhere = hasher.of_tenant(TenantId::new(2));
+            let password = typed("x");
+            let verdict = elsewhere.verify(&password, None, HashPolicy::Own);
+            let verdict = tokio::time::timeout(std::time::Duration::from_secs(20), verdict).await;
+            assert_eq!(verdict.expect("another tenant's turn comes"), Ok(Verdict::Wrong));
+            assert!(flood.iter().all(|waiting| !waiting.is_finished()));
+            flood.iter().for_each(tokio::task::JoinHandle::abort);
+            drop(held);
+        }
+    }
+
+    #[test]
+    fn a_tenant_has_one_queue_for_as_long_as_someone_is_in_it() {
+        let hasher = Hasher::default();
+        let queue = |hasher: &Hasher| hasher.queue.clone().unwrap();
+        let one = hasher.of_tenant(TenantId::new(1));
+        assert!(Arc::ptr_eq(&queue(&one), &queue(&hasher.of_tenant(TenantId::new(1)))));
+        assert!(!Arc::ptr_eq(&queue(&one), &queue(&hasher.of_tenant(TenantId::new(2)))));
+        assert!(!Arc::ptr_eq(&queue(&one), &queue(&hasher.of_operators())));
+        drop(one);
+        let _other = hasher.of_tenant(TenantId::new(3));
+        assert_eq!(hasher.shared.queues.lock().unwrap().len(), 1, "what nobody waits in is forgotten");
     }
 }

@@ -40,6 +40,7 @@ pub async fn authenticate(
     username: &str,
     password: &Password,
 ) -> Result<User, SignInError> {
+    let hasher = hasher.of_tenant(db.tenant().id());
     let user = find(db, username).await?;
     let stored = user.as_ref().map(|user| &user.password);
     let verdict = hasher.verify(password, stored, policy).await?;

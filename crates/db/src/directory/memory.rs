@@ -1,0 +1,154 @@
+//! The directory in memory, and how it is kept up to date: by a connection of its own, which waits for no change.
+//!
+//! A tenant whose entry can't be read is not served, and nobody else suffers for it. Where the directory can't be read
+//! at all, what was read last is served on for [`LONGEST_UNSEEN`] and then nobody is: whoever has suspended a tenant
+//! by another process was told so, and this one would not know of it.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use super::index::{Held, Index};
+use super::{Changed, DirectoryError, read, schema};
+
+/// For how long what was read last is served on while the directory can't be read: 25 looks that failed.
+pub(super) const LONGEST_UNSEEN: Duration = Duration::from_secs(5);
+
+/// Told of every tenant that changes.
+pub(super) type Heard = Box<dyn Fn(&[Changed]) + Send>;
+
+/// The directory in memory.
+pub(super) struct Memory {
+    index: RwLock<Index>,
+    reader: Mutex<Reader>,
+    opened: Instant,
+    /// When memory was last seen to be up to date, in milliseconds since `opened`.
+    seen: AtomicU64,
+}
+
+/// What reads the directory.
+struct Reader {
+    db: Connection,
+    path: PathBuf,
+    /// The file that the connection has open.
+    file: (u64, u64),
+    /// SQLite's count of the changes that other connections made, when memory was last read.
+    data_version: Option<i64>,
+    heard: Heard,
+    failing: bool,
+}
+
+impl Memory {
+    /// Reads the whole directory at `path`, which is there.
+    pub(super) fn open(path: &Path, heard: Heard) -> Result<Self, DirectoryError> {
+        let (db, file) = (schema::open_reader(path)?, identity(path)?);
+        let reader = Reader { db, path: path.to_owned(), file, data_version: None, heard, failing: false };
+        let memory = Self {
+            index: RwLock::default(),
+            reader: Mutex::new(reader),
+            opened: Instant::now(),
+            seen: AtomicU64::new(0),
+        };
+        memory.catch_up()?;
+        Ok(memory)
+    }
+
+    pub(super) fn read(&self) -> RwLockReadGuard<'_, Index> {
+        self.index.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// For how long it has not been known whether memory is up to date.
+    pub(super) fn unseen(&self) -> Duration {
+        let seen = Duration::from_millis(self.seen.load(Ordering::Acquire));
+        self.opened.elapsed().saturating_sub(seen)
+    }
+
+    /// Brings memory up to date with all that was committed before.
+    pub(super) fn catch_up(&self) -> Result<(), DirectoryError> {
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let begun = self.opened.elapsed();
+        let read = reader.read_what_is_new(&self.index);
+        match &read {
+            Ok(()) if reader.failing => tracing::info!("the directory can be read again"),
+            Err(error) if !reader.failing => {
+                tracing::error!(%error, "the directory can't be read; soon nobody is served any more");
+            }
+            _ => {}
+        }
+        reader.failing = read.is_err();
+        if read.is_ok() {
+            let begun = u64::try_from(begun.as_millis()).unwrap_or(u64::MAX);
+            self.seen.store(begun, Ordering::Release);
+        }
+        read
+    }
+}
+
+impl Reader {
+    fn read_what_is_new(&mut self, index: &RwLock<Index>) -> Result<(), DirectoryError> {
+        // A file that was put in its place would never show in what this connection has open.
+        if identity(&self.path)? != self.file {
+            return Err(DirectoryError::Replaced(self.path.clone()));
+        }
+        let version: i64 = self.db.pragma_query_value(None, "data_version", |row| row.get(0))?;
+        if self.data_version == Some(version) {
+            return Ok(());
+        }
+        self.refresh(index)?;
+        self.data_version = Some(version);
+        Ok(())
+    }
+
+    /// One transaction reads all that changed: a host never gets what another one's row said.
+    fn refresh(&mut self, index: &RwLock<Index>) -> Result<(), DirectoryError> {
+        let snapshot = self.db.transaction()?;
+        let generations = read::generations(&snapshot)?;
+        let (known, unreadable) = {
+            let index = index.read().unwrap_or_else(PoisonError::into_inner);
+            (index.generations, index.unreadable().map(|unreadable| unreadable.id).collect::<Vec<_>>())
+        };
+        // Whoever mends an entry by hand may not know of generations: what can't be read is looked at each time.
+        if generations == known && unreadable.is_empty() {
+            return Ok(());
+        }
+        let found = read::changed_since(&snapshot, known.generation, &unreadable)?;
+        let kept = if generations.removals == known.removals { None } else { Some(read::ids(&snapshot)?) };
+        drop(snapshot);
+        let mut changes = Vec::new();
+        let mut index = index.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = kept {
+            let gone = index.retain(|id| kept.contains(&id));
+            changes.extend(gone.into_iter().map(|before| Changed { before: before.whole(), after: None }));
+        }
+        changes.extend(found.into_iter().filter_map(|found| put(&mut index, found)));
+        index.generations = generations;
+        drop(index);
+        (self.heard)(&changes);
+        Ok(())
+    }
+}
+
+/// Puts what was found in the place of what was known.
+fn put(index: &mut Index, found: Held) -> Option<Changed> {
+    let known: Option<&Held> = index.by_id(found.id());
+    if known == Some(&found) {
+        return None;
+    }
+    if let Held::Unreadable(unreadable) = &found {
+        let why = &unreadable.why;
+        tracing::error!(tenant = %unreadable, %why, "the entry of a tenant can't be read; it is not served");
+    }
+    let after = found.whole();
+    let before = index.put(found).and_then(|before| before.whole());
+    Some(Changed { before, after })
+}
+
+fn identity(path: &Path) -> Result<(u64, u64), DirectoryError> {
+    let there = fs::metadata(path).map_err(|error| DirectoryError::Gone { path: path.to_owned(), error })?;
+    Ok((there.dev(), there.ino()))
+}
