@@ -58,24 +58,28 @@ fn connect(path: &Path) -> Result<Connection, DirectoryError> {
 fn complete(db: &mut Connection) -> Result<(), DirectoryError> {
     db.busy_timeout(BUSY_TIMEOUT)?;
     db.set_prepared_statement_cache_capacity(64);
+    let known = STEPS.len();
+    // Looked at before anything is changed: the file may be another program's.
+    refuse_newer(version(db)?, known)?;
     db.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0))?;
     db.pragma_update(None, "synchronous", "full")?;
     db.pragma_update(None, "foreign_keys", true)?;
-    let known = STEPS.len();
     if version(db)? == known {
         return Ok(());
     }
     let change = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let found = version(&change)?;
-    if found > known {
-        return Err(DirectoryError::Newer { found, known });
-    }
+    refuse_newer(found, known)?;
     for step in &STEPS[found..] {
         change.execute_batch(step)?;
     }
     change.pragma_update(None, "application_id", APPLICATION_ID)?;
     change.pragma_update(None, "user_version", i64::try_from(known).unwrap_or(i64::MAX))?;
     Ok(change.commit()?)
+}
+
+fn refuse_newer(found: usize, known: usize) -> Result<(), DirectoryError> {
+    if found > known { Err(DirectoryError::Newer { found, known }) } else { Ok(()) }
 }
 
 /// The version of a directory; 0 for an empty file.
@@ -87,7 +91,7 @@ fn version(db: &Connection) -> Result<usize, DirectoryError> {
             let version: u32 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
             Ok(usize::try_from(version).unwrap_or(usize::MAX))
         }
-        (_, 0) => Ok(0),
+        (0, 0) => Ok(0),
         _ => Err(DirectoryError::NotADirectory(std::path::PathBuf::new())),
     }
 }

@@ -69,7 +69,11 @@ impl Context {
     fn new(app: App, invocation: &Invocation, mut out: Output) -> Result<Self, Box<(Output, Failure)>> {
         let sources = match invocation.sources() {
             Ok(sources) => sources,
-            Err(error) => return Err(Box::new((out, error.into()))),
+            Err(error) => {
+                let failure = Failure::from(error)
+                    .hint("it must be UTF-8 text that this user can read; where there is none, the environment counts");
+                return Err(Box::new((out, failure)));
+            }
         };
         for warning in sources.warnings() {
             out.warn(warning);

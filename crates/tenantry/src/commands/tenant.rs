@@ -6,9 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
-use tenantry_core::{Alias, HostName, Isolation, Slug, TenantRecord, Transition};
+use tenantry_core::{Alias, HostName, Isolation, Slug, Status, TenantRecord, Transition};
 use tenantry_db::Instance;
-use tenantry_db::directory::TenantDetails;
+use tenantry_db::directory::{DomainError, RenameError, TenantDetails};
 use tenantry_db::lifecycle::{CreateError, Home, NewTenant, RETENTION_DAYS, check_purge};
 
 use super::Context;
@@ -56,7 +56,14 @@ impl Context {
             TenantCommand::Rename { slug, new_slug, name } => {
                 let record = tenant_called(instance, &slug)?;
                 let to = new_slug.unwrap_or_else(|| slug.clone());
-                instance.directory().rename(record.id, to.clone(), name).await?;
+                instance.directory().rename(record.id, to.clone(), name).await.map_err(|error| {
+                    let hint = if let RenameError::Taken(slug) = &error {
+                        slug_holder(instance, slug)
+                    } else {
+                        None
+                    };
+                    with_hint(error, hint)
+                })?;
                 self.out.line(format_args!("{slug} is {to} now"));
                 Ok(())
             }
@@ -201,7 +208,11 @@ impl Context {
         let directory = instance.directory();
         let said = match command {
             DomainCommand::Add { slug, domain } => {
-                directory.add_domain(tenant_called(instance, &slug)?.id, domain.clone()).await?;
+                let id = tenant_called(instance, &slug)?.id;
+                directory.add_domain(id, domain.clone()).await.map_err(|error| {
+                    let taken = matches!(error, DomainError::Taken(_));
+                    with_hint(error, domain_holder(instance, &domain).filter(|_| taken))
+                })?;
                 format!("{domain} leads to {slug} now")
             }
             DomainCommand::Remove { slug, domain } => {
@@ -247,16 +258,62 @@ fn from_file(
 
 /// An error of a creation, with what may help.
 fn explain(instance: &Instance, error: CreateError) -> Failure {
-    let unknown = matches!(error, CreateError::Place(_));
+    let hint = match &error {
+        CreateError::SlugTaken(slug) => slug_holder(instance, slug),
+        CreateError::DomainTaken(domain) => {
+            domain_holder(instance, domain).or_else(|| Some("it is given twice".to_owned()))
+        }
+        CreateError::DatabaseTaken(alias) => database_holder(instance, alias),
+        CreateError::Place(_) => Some(places_left(instance)),
+        _ => None,
+    };
+    with_hint(error, hint)
+}
+
+fn with_hint(error: impl std::error::Error, hint: Option<String>) -> Failure {
     let failure = Failure::from(error);
-    if !unknown {
-        return failure;
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
     }
+}
+
+/// Who has a slug, and how it becomes free.
+fn slug_holder(instance: &Instance, slug: &Slug) -> Option<String> {
+    let record = instance.directory().record(slug)?;
+    Some(match record.status {
+        Status::Deleted => format!(
+            "its tenant was deleted: `tenant undelete {slug}` brings it back, `tenant purge {slug}` frees the slug"
+        ),
+        _ => format!("take another one, or give its tenant another: tenant rename {slug} NEW_SLUG"),
+    })
+}
+
+/// Which tenant a domain leads to, and how it becomes free.
+fn domain_holder(instance: &Instance, domain: &HostName) -> Option<String> {
+    let records = instance.directory().records();
+    let holder = records.iter().find(|record| record.domains.contains(domain))?;
+    Some(format!("it leads to {0}; to free it: tenant domain remove {0} {domain}", holder.slug))
+}
+
+/// Which tenant claims a database.
+fn database_holder(instance: &Instance, alias: &Alias) -> Option<String> {
+    let records = instance.directory().records();
+    let holder = records.iter().find(|record| record.placement.alias() == alias)?;
+    Some(format!(
+        "it is all {}'s: give the new tenant another, or none and it gets a file of its own",
+        holder.slug
+    ))
+}
+
+/// Where a new tenant's data could be.
+fn places_left(instance: &Instance) -> String {
+    let unclaimed = instance.unclaimed();
     let known: Vec<String> =
-        instance.unclaimed().iter().map(|alias| format!("DB_{}", alias.as_str().to_uppercase())).collect();
+        unclaimed.iter().map(|alias| format!("DB_{}", alias.as_str().to_uppercase())).collect();
     match known.as_slice() {
-        [] => failure.hint("no database is configured that is not claimed yet"),
-        known => failure.hint(format!("databases that nobody claims yet: {}", known.join(", "))),
+        [] => "databases and servers are set as DB_NAME=PATH, in .env or the environment".to_owned(),
+        known => format!("databases that nobody claims yet: {}", known.join(", ")),
     }
 }
 

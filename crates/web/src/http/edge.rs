@@ -14,8 +14,8 @@ use tower::util::MapResponseLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{
-    BodyLimitsLayer, DeadlineLayer, HostLayer, HostRules, ICON, Limits, OPTIONS_SCRIPT, RequestIdLayer,
-    Resolvers, STYLE, SecurityHeadersLayer, TenantLayer, error, health,
+    BodyLimitsLayer, DeadlineLayer, HeadLimitLayer, HostLayer, HostRules, ICON, Limits, OPTIONS_SCRIPT,
+    RequestIdLayer, Resolvers, STYLE, SecurityHeadersLayer, TenantLayer, error, health,
 };
 
 /// What stands between the network and an application's routes.
@@ -62,6 +62,7 @@ impl Edge {
                 // The catcher gives the body a type of its own.
                 MapResponseLayer::new(IntoResponse::into_response),
                 CatchPanicLayer::custom(error::panicked),
+                HeadLimitLayer::new(&limits),
             ))
     }
 }

@@ -223,12 +223,12 @@ struct ErrorBody<'a> {
     request_id: &'a str,
 }
 
-/// Gives a refusal its body and logs its cause; an error status without any body gets the same form. Any other
+/// Gives a refusal its body and logs its cause; an error without a body, or in plain text, gets the same form. Any other
 /// response is left as it is.
 pub(super) fn give_body(mut response: Response, id: &RequestId, json: bool) -> Response {
     let refusal = match response.extensions_mut().remove::<Refusal>() {
         Some(refusal) => refusal,
-        None if is_bare_error(&response) => Refusal::new(response.status()),
+        None if is_bare_error(&response) || is_plain_error(&response) => Refusal::new(response.status()),
         None => return response,
     };
     refusal.log();
@@ -242,11 +242,21 @@ pub(super) fn give_body(mut response: Response, id: &RequestId, json: bool) -> R
 }
 
 fn is_bare_error(response: &Response) -> bool {
-    let error = response.status().is_client_error() || response.status().is_server_error();
     // An answer to HEAD has no body in any case, but tells how long that of GET is.
     let told = response.headers().get(CONTENT_LENGTH).is_some_and(|length| length != "0");
     let empty = response.body().size_hint().exact() == Some(0) && !told;
-    error && empty && !response.headers().contains_key(CONTENT_TYPE)
+    is_error(response) && empty && !response.headers().contains_key(CONTENT_TYPE)
+}
+
+/// Whether it is an error in plain text, as an extractor of axum's gives it: in the words of the program's types, with a
+/// part of what was sent perhaps.
+fn is_plain_error(response: &Response) -> bool {
+    let kind = response.headers().get(CONTENT_TYPE);
+    is_error(response) && kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"))
+}
+
+fn is_error(response: &Response) -> bool {
+    response.status().is_client_error() || response.status().is_server_error()
 }
 
 fn json_body(refusal: &Refusal, id: &RequestId) -> String {
@@ -298,8 +308,13 @@ fn words(status: StatusCode) -> (&'static str, &'static str) {
         408 => ("The request came too slowly.", "Try again, on a better connection if you can."),
         409 => ("This does not fit what is there now.", "Load the page again to see it, then try again."),
         413 => ("What was sent is too large.", "Send less at a time."),
+        414 => ("The address is too long.", "Shorten it, or go back and try another way."),
         422 => ("Some of what was sent is not valid.", "Go back, correct it, and send it again."),
         429 => ("That was too often.", "Wait a while, then try again."),
+        431 => (
+            "The browser sent too much along with its request.",
+            "Remove the cookies of this site, then try again.",
+        ),
         503 => ("This site is not available at the moment.", "Try again in a while."),
         507 => (
             "There is no room left to store this: it was not saved.",
@@ -325,9 +340,11 @@ fn detail(status: StatusCode) -> &'static str {
         408 => "The request came too slowly.",
         409 => "The request does not fit what is there now.",
         413 => "The request is too large.",
+        414 => "The request's address is too long.",
         415 => "The request's media type is not supported.",
         422 => "The request's values are not valid.",
         429 => "Too many requests: try again later.",
+        431 => "The request's headers are too large.",
         503 => "Not available at the moment: try again later.",
         507 => "There is no room to store this.",
         _ if status.is_client_error() => "The request was refused.",

@@ -29,7 +29,8 @@ pub struct Limits {
     /// Connections open at a time: 1,024. At the bound the server stops accepting, and new ones wait in the system's
     /// queue; none is refused. Each takes one descriptor.
     pub connections: usize,
-    /// Bytes of a request's line and headers: 16,384. More is answered with 431. At most 100 headers, always.
+    /// Bytes of a request's line and headers that are read: 32,768. More is answered with 431, and under a
+    /// [`HeadLimitLayer`](super::HeadLimitLayer) more than half of it. At most 100 headers, always.
     pub head_bytes: usize,
     /// From a request's first byte (or from the connection's opening) to the end of its headers: 10 s.
     pub head: Duration,
@@ -53,7 +54,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 1_024,
-            head_bytes: 16 * 1_024,
+            head_bytes: 32 * 1_024,
             head: Duration::from_secs(10),
             idle: Duration::from_secs(75),
             body_bytes: 2 * 1_024 * 1_024,
@@ -128,7 +129,8 @@ impl<S: Service<Request, Response = Response>> Around<S> for BodyLimitsLayer {
     }
 }
 
-fn refuse(status: StatusCode) -> Response {
+/// A refusal of what the client still has to send: the connection ends with it.
+pub(super) fn refuse(status: StatusCode) -> Response {
     let mut response = Refusal::new(status).into_response();
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response

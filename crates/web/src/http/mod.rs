@@ -1,7 +1,7 @@
 //! HTTP: the accept loop, and the way from a request's bytes to a tenant, in layers that also stand alone.
 //!
 //! [`Edge`] puts the layers in their order. From the outside in: [`RequestIdLayer`], [`SecurityHeadersLayer`], the panic
-//! catcher, the public routes (`/healthz`, `/readyz`, the style sheet and the like), [`HostLayer`], [`BodyLimitsLayer`],
+//! catcher, [`HeadLimitLayer`], the public routes (`/healthz`, `/readyz`, the style sheet and the like), [`HostLayer`], [`BodyLimitsLayer`],
 //! [`DeadlineLayer`], [`TenantLayer`].
 
 mod accept;
@@ -11,6 +11,7 @@ mod connection;
 mod deadline;
 mod edge;
 mod error;
+mod head;
 mod health;
 mod host;
 mod layered;
@@ -30,6 +31,7 @@ pub use claims::{PathPrefix, PathPrefixError, Resolvers};
 pub use deadline::DeadlineLayer;
 pub use edge::Edge;
 pub use error::{Failure, Refusal};
+pub use head::HeadLimitLayer;
 pub use host::{ClientAddress, HostLayer, HostRules};
 pub use layered::Layered;
 pub use limits::{BodyLimitsLayer, Limits};

@@ -59,7 +59,9 @@ impl RequestSpan {
     }
 }
 
-/// Gives each request an id and a span in the log, and each failure its body (see [`Refusal`](super::Refusal)).
+/// Gives each request an id and a span in the log, and each failure its body (see [`Refusal`](super::Refusal)): also an
+/// error that has no body, and one in plain text, which is how axum's extractors tell of input that they can't take (their
+/// words are in the log, at the level `trace`). What an application says in HTML, JSON or another form stays as it is.
 ///
 /// The span `request` holds `id`, `method`, `path` (never the query: it may hold secrets) and, once it is known,
 /// `tenant`; the last line in it, "answered", tells `status` and `milliseconds`. It stands outermost.
