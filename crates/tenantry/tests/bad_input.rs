@@ -196,7 +196,7 @@ fn an_env_file_that_can_t_be_read_is_named_and_nothing_is_made() {
     }
 
     fs::write(&env, "DEBUG=true\n").unwrap();
-    fs::set_permissions(&env, Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&env, Permissions::from_mode(0o0)).unwrap();
     let done = unprivileged(folder.path()).args(["tenant", "list"]).output().unwrap();
     let text = String::from_utf8(done.stderr).unwrap();
     assert_eq!(text, format!("error: can't read .env: Permission denied (os error 13)\n{help}\n"));

@@ -20,7 +20,7 @@ impl Context {
     pub(super) fn site(&self, instance: &Instance) -> Result<Router, Failure> {
         let settings = self.settings();
         let hasher = Hasher::default();
-        let tenants = TenantsApi::new(instance.directory().clone(), hasher.clone(), settings.tenants_api);
+        let tenants = TenantsApi::new(instance.directory().clone(), &hasher, settings.tenants_api);
         let admin = Admin {
             hasher,
             forms: FormTokens::new(&self.secret_key()?),

@@ -59,7 +59,7 @@ pub(crate) struct Site {
 impl Site {
     pub(crate) fn start(instance: Instance, of_the_instance: Router, of_tenants: Router) -> Self {
         let api =
-            TenantsApi::new(instance.directory().clone(), Hasher::default(), TenantsAccess::Public).routes();
+            TenantsApi::new(instance.directory().clone(), &Hasher::default(), TenantsAccess::Public).routes();
         let edge = Edge {
             limits: Limits::default(),
             hosts: HostRules::default(),

@@ -76,7 +76,7 @@ enum Unauthorized {
 impl TenantsApi {
     /// The API over the tenants of `directory`, whose operators' passwords `hasher` checks.
     #[must_use]
-    pub fn new(directory: Directory, hasher: Hasher, access: TenantsAccess) -> Self {
+    pub fn new(directory: Directory, hasher: &Hasher, access: TenantsAccess) -> Self {
         Self { directory, hasher: hasher.of_operators(), access }
     }
 

@@ -107,7 +107,7 @@ pub(crate) fn admin() -> Router {
 }
 
 fn site(setup: Setup, folder: TempDir, instance: Instance) -> Site {
-    let api = TenantsApi::new(instance.directory().clone(), Hasher::default(), setup.access);
+    let api = TenantsApi::new(instance.directory().clone(), &Hasher::default(), setup.access);
     let Setup { hosts, resolvers, hsts, app, .. } = setup;
     let edge = Edge { limits: Limits::default(), hosts, resolvers, hsts };
     let app = edge.around(instance.clone(), api.routes(), app);
