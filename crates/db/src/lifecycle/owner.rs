@@ -33,7 +33,7 @@ impl OwnerLock {
             match FileLock::create(&path) {
                 Ok(held) => return Ok(Self { path, name, _held: held }),
                 // A reconcile elsewhere came between the file and its lock, and took it for an owner that is gone.
-                Err(LockError::Held | LockError::Missing) => {}
+                Err(LockError::Held | LockError::Missing) if folder.is_dir() => {}
                 Err(error) => return Err(files::lock_failed(&path, error).into()),
             }
         }
@@ -50,7 +50,7 @@ impl OwnerLock {
                 Ok(held) => return Ok(Some(Self { path, name: name.clone(), _held: held })),
                 Err(LockError::Held) => return Ok(None),
                 // The owner ended between our opening its file and our locking it.
-                Err(LockError::Missing) => {}
+                Err(LockError::Missing) if folder.is_dir() => {}
                 Err(error) => return Err(files::lock_failed(&path, error)),
             }
         }

@@ -8,9 +8,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::connection::OpenConnection;
+use super::error::EngineError;
 use super::file::{DataFile, FileLock};
 use super::pace::{PACES, Pace};
-use super::pool::EngineError;
 
 /// The descriptors that a file takes when it is opened: its lock, itself, its log and the log's index.
 pub(super) const FIRST_CONNECTION: usize = 4;

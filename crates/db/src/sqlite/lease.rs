@@ -8,9 +8,10 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::connection::OpenConnection;
+use super::error::EngineError;
 use super::file::DataFile;
 use super::lane::{After, Job, Queue};
-use super::pool::{EngineError, Pool};
+use super::pool::Pool;
 
 /// An open transaction. Dropped, it is rolled back before anyone else gets the writer.
 pub(crate) struct Lease {

@@ -14,6 +14,7 @@ mod clock;
 mod connection;
 #[cfg(feature = "testkit")]
 pub(crate) mod count;
+mod error;
 mod file;
 mod lane;
 mod lease;
@@ -26,10 +27,11 @@ mod tests;
 mod worker;
 
 pub(crate) use connection::{is_full, is_sqlite, open_exclusively, settle};
+pub(crate) use error::EngineError;
 pub(crate) use file::{
     DataFile, FileLock, LockError, PARTIAL, beside, create_new_private, create_private, parts,
     remove_database,
 };
 pub(crate) use lease::Lease;
 pub use pool::Synchronous;
-pub(crate) use pool::{EngineError, Pool, PoolConfig};
+pub(crate) use pool::{Pool, PoolConfig};

@@ -7,12 +7,12 @@ use std::thread;
 use std::time::Duration;
 
 use rusqlite::Connection;
-use rusqlite::ffi::ErrorCode;
 use tenantry_core::TenantId;
 use tokio::sync::oneshot;
 
 use super::connection::OpenConnection;
-use super::file::{DataFile, FileLock, LockError};
+use super::error::EngineError;
+use super::file::{DataFile, FileLock};
 use super::lane::{After, FIRST_CONNECTION, Job, NEXT_CONNECTION, Queue, READERS, Work};
 use super::lease::Lease;
 use super::pace::{PACES, Pace};
@@ -38,33 +38,6 @@ pub enum Synchronous {
     Full,
     /// When the operating system has it: what was acknowledged survives the end of the process, not a power cut.
     Normal,
-}
-
-/// Raised when an operation could not be run, or failed in the database.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum EngineError {
-    #[error(transparent)]
-    Sqlite(rusqlite::Error),
-    /// The file is closed for good: its tenant is not active any more.
-    #[error("the tenant's data is closed")]
-    Closed,
-    /// The transaction has ended.
-    #[error("the transaction has ended")]
-    TransactionEnded,
-    /// The operation ran past its deadline and was stopped.
-    #[error("the operation took too long")]
-    Timeout,
-    /// Too many jobs wait for this file already.
-    #[error("too many operations wait for the tenant's data")]
-    Crowded,
-    /// No thread could be started to run it.
-    #[error("no thread could be started for SQLite")]
-    NoThread,
-    /// The operation panicked; what it did was undone.
-    #[error("the operation failed inside")]
-    Panicked,
-    #[error(transparent)]
-    Lock(#[from] LockError),
 }
 
 /// What a pool has done and holds.
@@ -378,15 +351,6 @@ impl Synchronous {
         match self {
             Self::Full => "full",
             Self::Normal => "normal",
-        }
-    }
-}
-
-impl From<rusqlite::Error> for EngineError {
-    fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
-            Some(ErrorCode::OperationInterrupted) => Self::Timeout,
-            _ => Self::Sqlite(error),
         }
     }
 }

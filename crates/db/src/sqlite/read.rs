@@ -6,10 +6,11 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::connection::OpenConnection;
+use super::error::EngineError;
 use super::file::DataFile;
 use super::lane::{After, Queue};
 use super::pace::Pace;
-use super::pool::{EngineError, Pool};
+use super::pool::Pool;
 
 impl Pool {
     /// Runs `job` on a connection that can only read. It may run several times: what all but the last give is dropped.

@@ -7,10 +7,10 @@ use tenantry_core::TenantId;
 use tokio::sync::oneshot;
 
 use super::connection::OpenConnection;
+use super::error::EngineError;
 use super::file::{DataFile, FileLock};
 use super::lane::{After, Closing, Job, Lane, Queue, Turn};
 use super::pace::{PACES, Pace};
-use super::pool::EngineError;
 
 /// The most writes that run at a time, each waiting for the disk more than for a core.
 pub(super) const WRITES: usize = 16;

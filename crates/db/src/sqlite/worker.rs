@@ -6,8 +6,9 @@ use std::sync::atomic::Ordering;
 
 use super::clock::Place;
 use super::connection::{Access, OpenConnection};
+use super::error::EngineError;
 use super::lane::{After, NEXT_CONNECTION, Queue};
-use super::pool::{EngineError, Shared};
+use super::pool::Shared;
 use super::schedule::{Finished, Task};
 
 /// Runs jobs until the pool is stopped and has nothing left to do.
