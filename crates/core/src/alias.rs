@@ -1,9 +1,10 @@
 //! The name that the operator gave a database or a server: the `<ALIAS>` of `DB_<ALIAS>`.
 
-use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+use crate::text::canonical_text;
 
 /// The operator's name for a configured database or server, in lower case: `DB_TEST` is `test`.
 ///
@@ -60,22 +61,4 @@ impl FromStr for Alias {
     }
 }
 
-impl fmt::Display for Alias {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl TryFrom<String> for Alias {
-    type Error = AliasError;
-
-    fn try_from(text: String) -> Result<Self, AliasError> {
-        text.parse()
-    }
-}
-
-impl From<Alias> for String {
-    fn from(alias: Alias) -> Self {
-        alias.0.into()
-    }
-}
+canonical_text!(Alias, AliasError);

@@ -1,13 +1,14 @@
 //! A host name in its one canonical form, parsed strictly from a request or from an operator's words.
 
 use std::borrow::Borrow;
-use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use idna::AsciiDenyList;
 use idna::uts46::{DnsLength, Hyphens, Uts46};
 use serde::{Deserialize, Serialize};
+
+use crate::text::canonical_text;
 
 /// A canonical host: a name in lower-case ASCII without port or trailing dot, or an IP address of a request.
 ///
@@ -376,22 +377,4 @@ impl AsRef<str> for HostName {
     }
 }
 
-impl fmt::Display for HostName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl TryFrom<String> for HostName {
-    type Error = HostError;
-
-    fn try_from(text: String) -> Result<Self, HostError> {
-        text.parse()
-    }
-}
-
-impl From<HostName> for String {
-    fn from(name: HostName) -> Self {
-        name.0.into()
-    }
-}
+canonical_text!(HostName, HostError);

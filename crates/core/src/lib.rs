@@ -13,6 +13,7 @@ mod placement;
 mod slug;
 mod status;
 mod tenant;
+mod text;
 
 pub use alias::{Alias, AliasError};
 pub use host::{HostError, HostName};

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::Alias;
+use crate::text::canonical_text;
 
 /// How a tenant's data is kept apart from the others'. Chosen for each tenant, and data like any other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -124,25 +125,7 @@ impl FromStr for OpaqueName {
     }
 }
 
-impl fmt::Display for OpaqueName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl TryFrom<String> for OpaqueName {
-    type Error = OpaqueNameError;
-
-    fn try_from(text: String) -> Result<Self, OpaqueNameError> {
-        text.parse()
-    }
-}
-
-impl From<OpaqueName> for String {
-    fn from(name: OpaqueName) -> Self {
-        name.0.into()
-    }
-}
+canonical_text!(OpaqueName, OpaqueNameError);
 
 impl Placement {
     /// The alias in `DB_<ALIAS>` that this placement depends on.

@@ -1,10 +1,11 @@
 //! A tenant's short name.
 
 use std::borrow::Borrow;
-use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+use crate::text::canonical_text;
 
 /// A tenant's validated short name: `^[a-z0-9][a-z0-9-]{1,38}[a-z0-9]$`, not reserved, not punycode.
 ///
@@ -144,25 +145,7 @@ impl AsRef<str> for Slug {
     }
 }
 
-impl fmt::Display for Slug {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl TryFrom<String> for Slug {
-    type Error = SlugError;
-
-    fn try_from(text: String) -> Result<Self, SlugError> {
-        text.parse()
-    }
-}
-
-impl From<Slug> for String {
-    fn from(slug: Slug) -> Self {
-        slug.0.into()
-    }
-}
+canonical_text!(Slug, SlugError);
 
 #[cfg(test)]
 mod tests {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tenantry_core::{Alias, HostName, Isolation, Placement, Slug, TenantId, TenantRecord};
 
 use super::files::{self, FileError};
-use super::owner::{OwnerError, OwnerLock, random_name};
+use super::owner::{OwnerLock, random_name};
 use super::reconcile::ReconcileError;
 use super::template::TemplateError;
 use super::to_the_end;
@@ -99,9 +99,6 @@ pub enum CreateError {
     /// A file can't be made.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The system gives no random numbers.
-    #[error("the system gives no random numbers: {0}")]
-    Random(#[from] getrandom::Error),
     /// The directory can't be used.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
@@ -189,11 +186,11 @@ impl Instance {
         let placement = match new.home {
             Home::Server { alias, isolation } => {
                 let server = alias.unwrap_or_else(|| self.0.places.default_server());
-                self.0.places.server(&server)?;
+                let folder = self.0.places.server(&server)?;
                 if isolation != Isolation::Database {
                     return Err(CreateError::Impossible { isolation, server });
                 }
-                Placement::Made { server, isolation, name: random_name()? }
+                Placement::Made { server, isolation, name: random_name(folder)? }
             }
             Home::Database(database) => Placement::Claimed { database },
         };
@@ -365,15 +362,6 @@ impl From<RowConflict> for CreateError {
             RowConflict::Domain(host) => Self::DomainTaken(host),
             RowConflict::Claimed(alias) => Self::DatabaseTaken(alias),
             RowConflict::Directory(error) => Self::Directory(error),
-        }
-    }
-}
-
-impl From<OwnerError> for CreateError {
-    fn from(error: OwnerError) -> Self {
-        match error {
-            OwnerError::Random(error) => Self::Random(error),
-            OwnerError::File(error) => Self::File(error),
         }
     }
 }

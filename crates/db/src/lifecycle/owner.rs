@@ -1,5 +1,6 @@
 //! Who does a change of several steps: a process that holds a lock file for as long as it lives.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use tenantry_core::OpaqueName;
@@ -15,26 +16,17 @@ pub(super) struct OwnerLock {
     _held: FileLock,
 }
 
-/// Raised when an owner can't be made.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum OwnerError {
-    #[error("the system gives no random numbers: {0}")]
-    Random(#[from] getrandom::Error),
-    #[error(transparent)]
-    File(#[from] FileError),
-}
-
 impl OwnerLock {
     /// A new owner, with a lock file in `folder`.
-    pub(super) fn new(folder: &Path) -> Result<Self, OwnerError> {
+    pub(super) fn new(folder: &Path) -> Result<Self, FileError> {
         loop {
-            let name = random_name()?;
+            let name = random_name(folder)?;
             let path = folder.join(name.as_str());
             match FileLock::create(&path) {
                 Ok(held) => return Ok(Self { path, name, _held: held }),
                 // A reconcile elsewhere came between the file and its lock, and took it for an owner that is gone.
                 Err(LockError::Held | LockError::Missing) if folder.is_dir() => {}
-                Err(error) => return Err(files::lock_failed(&path, error).into()),
+                Err(error) => return Err(files::lock_failed(&path, error)),
             }
         }
     }
@@ -69,9 +61,11 @@ impl Drop for OwnerLock {
     }
 }
 
-/// A name that nothing else has.
-pub(super) fn random_name() -> Result<OpaqueName, getrandom::Error> {
+/// A name that nothing else in `folder` has.
+pub(super) fn random_name(folder: &Path) -> Result<OpaqueName, FileError> {
     let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes)?;
+    getrandom::fill(&mut bytes).map_err(|error| {
+        FileError::new(folder, "given a file with a random name")(io::Error::other(error))
+    })?;
     Ok(OpaqueName::from_random(u128::from_ne_bytes(bytes)))
 }

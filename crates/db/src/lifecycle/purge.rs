@@ -5,7 +5,7 @@ use tenantry_core::{Placement, Status, TenantId, Transition, TransitionError};
 
 use super::create::UndoError;
 use super::files::{self, FileError};
-use super::owner::{OwnerError, OwnerLock};
+use super::owner::OwnerLock;
 use super::to_the_end;
 use crate::Instance;
 use crate::directory::{ChangeError, DirectoryError};
@@ -42,9 +42,6 @@ pub enum PurgeError {
     /// A file can't be removed. The purge has begun, and reconcile ends it.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The system gives no random numbers.
-    #[error("the system gives no random numbers: {0}")]
-    Random(getrandom::Error),
     /// The directory can't be used.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
@@ -119,15 +116,6 @@ impl From<ChangeError> for PurgeError {
             ChangeError::Unknown => Self::Unknown,
             ChangeError::Transition(error) => error.into(),
             ChangeError::Directory(error) => Self::Directory(error),
-        }
-    }
-}
-
-impl From<OwnerError> for PurgeError {
-    fn from(error: OwnerError) -> Self {
-        match error {
-            OwnerError::Random(error) => Self::Random(error),
-            OwnerError::File(error) => Self::File(error),
         }
     }
 }

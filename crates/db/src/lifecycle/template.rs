@@ -9,7 +9,7 @@ use data_encoding::HEXLOWER;
 use tenantry_core::{OpaqueName, TenantId};
 
 use super::files::{self, FileError};
-use super::owner::{OwnerError, OwnerLock};
+use super::owner::OwnerLock;
 use crate::Instance;
 use crate::migrate::{ApplyError, apply};
 use crate::sqlite::{DataFile, FileLock, create_private, open_exclusively};
@@ -26,18 +26,6 @@ pub enum TemplateError {
     /// SQLite refused.
     #[error("the template of new tenants can't be made")]
     Database(#[from] rusqlite::Error),
-    /// The system gives no random numbers.
-    #[error("the system gives no random numbers: {0}")]
-    Random(getrandom::Error),
-}
-
-impl From<OwnerError> for TemplateError {
-    fn from(error: OwnerError) -> Self {
-        match error {
-            OwnerError::Random(error) => Self::Random(error),
-            OwnerError::File(error) => Self::File(error),
-        }
-    }
 }
 
 /// The key under which the template is open while it is made: no tenant has it.

