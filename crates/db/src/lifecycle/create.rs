@@ -102,13 +102,23 @@ pub enum CreateError {
     /// The directory can't be used.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
-    /// What had been begun when that failed can't be taken back now. It is not served, and the next creation or
-    /// reconcile takes it back.
+    /// What had been begun when that failed can't be taken back now. It is not served, and the next creation that
+    /// needs what it has, or reconcile, takes it back.
     #[error(
-        "{0}; what was begun can't be taken back now: the next `tenant create`, or `reconcile`, takes it back"
+        "{0}; what was begun can't be taken back now: `reconcile`, or the same command again, takes it back"
     )]
     NotTakenBack(#[source] Box<CreateError>),
 }
+
+impl CreateError {
+    /// Whether it is for want of something that another tenant has.
+    fn is_conflict(&self) -> bool {
+        matches!(self, Self::SlugTaken(_) | Self::DomainTaken(_) | Self::DatabaseTaken(_))
+    }
+}
+
+/// The tenants that are being made.
+type Work = Vec<(TenantId, NewRow)>;
 
 /// How many tenants get their data between two calls that tell of it.
 const BATCH: usize = 200;
@@ -136,14 +146,10 @@ impl Instance {
         wanted: Vec<NewTenant>,
         made: impl Fn(usize) + Send,
     ) -> Result<Vec<Arc<TenantRecord>>, CreateError> {
-        self.end_what_is_left().await?;
-        let rows = wanted.into_iter().map(|new| self.row(new)).collect::<Result<Vec<_>, _>>()?;
-        let needs_template = rows.iter().any(|row| !row.existed);
-        let template = if needs_template { Some(self.template().await?) } else { None };
-        self.note_servers(&rows).await?;
-        let owner = OwnerLock::new(&self.0.places.journal())?;
-        let ids = self.0.directory.begin_create(rows.clone(), owner.name()).await?;
-        let work: Vec<_> = ids.iter().copied().zip(rows).collect();
+        let (work, template, _owner) = match self.begin(wanted.clone()).await {
+            Err(error) if error.is_conflict() && self.end_what_is_left().await? => self.begin(wanted).await?,
+            begun => begun?,
+        };
         if let Err(error) = self.make(&work, template.as_ref(), made).await {
             // Active already, though this process can't see it: other processes may be serving them by now.
             if matches!(error, CreateError::Directory(DirectoryError::Unseen(_))) {
@@ -152,20 +158,33 @@ impl Instance {
             let taken_back = self.undo(&work).await;
             return Err(if taken_back { error } else { CreateError::NotTakenBack(Box::new(error)) });
         }
-        let records = ids.into_iter().filter_map(|id| self.0.directory.record_by_id(id));
+        let records = work.into_iter().filter_map(|(id, _)| self.0.directory.record_by_id(id));
         Ok(records.collect())
     }
 
-    /// Ends what a creation or a purge left half done, on a full disk for one: its slugs, domains and databases are to
-    /// be had again.
-    async fn end_what_is_left(&self) -> Result<(), CreateError> {
-        if self.0.directory.journal().await?.is_empty() {
-            return Ok(());
-        }
-        self.reconcile().await.map(drop).map_err(|error| match error {
-            ReconcileError::Directory(error) => error.into(),
+    /// Enters tenants in the directory, and its journal; the template of their data, if any needs one, and the owner, who
+    /// must be held until they are made.
+    async fn begin(
+        &self,
+        wanted: Vec<NewTenant>,
+    ) -> Result<(Work, Option<Arc<[u8]>>, OwnerLock), CreateError> {
+        let rows = wanted.into_iter().map(|new| self.row(new)).collect::<Result<Vec<_>, _>>()?;
+        let needs_template = rows.iter().any(|row| !row.existed);
+        let template = if needs_template { Some(self.template().await?) } else { None };
+        self.note_servers(&rows).await?;
+        let owner = OwnerLock::new(&self.0.places.journal())?;
+        let ids = self.0.directory.begin_create(rows.clone(), owner.name()).await?;
+        Ok((ids.into_iter().zip(rows).collect(), template, owner))
+    }
+
+    /// Ends what a creation or a purge has left half done, on a full disk for one: what it had is then to be had again.
+    /// Whether there was anything.
+    async fn end_what_is_left(&self) -> Result<bool, CreateError> {
+        let found = self.reconcile().await.map_err(|error| match error {
+            ReconcileError::Directory(error) => CreateError::from(error),
             ReconcileError::File(error) => error.into(),
-        })
+        })?;
+        Ok(!found.undone.is_empty() || !found.purged.is_empty())
     }
 
     /// Makes one tenant.
