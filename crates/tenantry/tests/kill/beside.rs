@@ -1,9 +1,13 @@
 //! Commands that are killed beside a server, which is asked for the tenant all the while: it answers as if there were
 //! no tenant, or one that is all there.
 
+use std::path::Path;
+use std::time::Instant;
+
 use crate::SERVER;
 use crate::harness::{At, Shim, everywhere, folder, was_killed};
 use crate::process::{Beside, finish};
+use crate::server::PATIENCE;
 
 /// What a host answers that leads to no tenant. The second where it still led to one when the host was looked at.
 const UNKNOWN: [u16; 2] = [400, 404];
@@ -30,8 +34,7 @@ fn a_creation() {
         assert!(seen.iter().all(|status| ANY.contains(status)), "{at:?}: {seen:?}");
         let served = seen.contains(&THERE);
 
-        SERVER.ok(folder, "reconcile");
-        let there = SERVER.slugs(folder).contains(&slug);
+        let there = reconciled(folder, &slug);
         assert!(there || (killed && !served), "{at:?}: it was there");
         if there {
             server.until(&host, "/admin/", &[THERE], &ANY);
@@ -62,8 +65,7 @@ fn a_purge() {
         let killed = was_killed(done.status, &done.stderr);
         assert!(seen.iter().all(|status| UNKNOWN.contains(status)), "{at:?}: {seen:?}");
 
-        SERVER.ok(folder, "reconcile");
-        let there = SERVER.slugs(folder).contains(&slug);
+        let there = reconciled(folder, &slug);
         assert!(killed || !there, "{at:?}: it completed");
         if there {
             SERVER.ok(folder, &format!("tenant undelete {slug}"));
@@ -71,6 +73,20 @@ fn a_purge() {
         }
         killed
     });
+}
+
+/// Whether the tenant is there in the end. The `reconcile` of another attempt may be at it, and is then waited for.
+fn reconciled(folder: &Path, slug: &str) -> bool {
+    let begun = Instant::now();
+    loop {
+        SERVER.ok(folder, "reconcile");
+        let tenants = SERVER.tenants(folder);
+        let Some(tenant) = tenants.iter().find(|tenant| tenant["slug"] == slug) else { return false };
+        if tenant["status"] != "provisioning" && tenant["status"] != "deleting" {
+            return true;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{slug} stays half done");
+    }
 }
 
 /// A slug for each attempt.

@@ -42,11 +42,6 @@ impl Program {
         let mut page: Value = serde_json::from_str(&listed).unwrap();
         serde_json::from_value(page["tenants"].take()).unwrap()
     }
-
-    /// Every tenant's slug.
-    pub(crate) fn slugs(self, folder: &Path) -> Vec<String> {
-        self.tenants(folder).iter().map(|tenant| tenant["slug"].as_str().unwrap().to_owned()).collect()
-    }
 }
 
 /// Runs a command to its end. Where it asks for the slug that it is about, its last word, that is typed.
