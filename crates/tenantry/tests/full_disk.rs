@@ -167,3 +167,23 @@ fn a_claim_and_a_migration_that_find_no_room_say_so_and_can_be_run_again() {
     empty();
     fill_everywhere(folder.path(), "migrate --database test", 9);
 }
+
+/// What every tenant is a copy of is made with the first: a half of it would be everyone's from then on.
+#[test]
+fn a_first_tenant_that_finds_no_room_spoils_none_that_come_after_it() {
+    let tools = tempfile::tempdir().unwrap();
+    let disk = Disk::new(tools.path());
+    for from in (1..).step_by(9) {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let mut first = disk.command(folder);
+        first.args(["tenant", "create", "first"]).env("FULL_FROM", from.to_string());
+        let made = first.output().unwrap().status.success();
+        ok(folder, "tenant create second");
+        ok(folder, "createsuperuser --tenant second --noinput --username ann --email a@second.example");
+        if made {
+            assert!(from > 90, "{from} are too few to be all");
+            return;
+        }
+    }
+}

@@ -12,7 +12,7 @@ use super::files::{self, FileError};
 use super::owner::OwnerLock;
 use crate::Instance;
 use crate::migrate::{ApplyError, apply};
-use crate::sqlite::{DataFile, FileLock, create_private, open_exclusively};
+use crate::sqlite::{DataFile, FileLock, create_private, open_exclusively, write_back};
 
 /// Raised when the template of new tenants can't be made.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +55,7 @@ impl Instance {
         // The pool may have evicted it, and a thread may only now be writing its log back.
         let _closed =
             files::let_go(&building.lock).await.map_err(|error| files::lock_failed(&building.lock, error))?;
+        write_back(&building.path)?;
         std::fs::File::open(&building.path)
             .and_then(|built| built.sync_all())
             .map_err(FileError::new(&building.path, "written"))?;

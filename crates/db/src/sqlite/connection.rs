@@ -115,6 +115,12 @@ pub(crate) fn is_sqlite(path: &Path) -> rusqlite::Result<bool> {
     }
 }
 
+/// Writes the log of a database that only this process can reach into its file. SQLite does so too when a database is
+/// closed, but keeps to itself that it could not.
+pub(crate) fn write_back(path: &Path) -> rusqlite::Result<()> {
+    open_exclusively(path, false)?.pragma_update(None, "wal_checkpoint", "truncate")
+}
+
 /// Ends what a process that was killed has left of its work on a database: the file then holds what was committed, and
 /// unless another program is at work there, nothing lies beside it.
 pub(crate) fn settle(path: &Path) -> rusqlite::Result<()> {

@@ -26,7 +26,7 @@ mod schedule;
 mod tests;
 mod worker;
 
-pub(crate) use connection::{is_full, is_sqlite, open_exclusively, settle};
+pub(crate) use connection::{is_full, is_sqlite, open_exclusively, settle, write_back};
 pub(crate) use error::EngineError;
 pub(crate) use file::{
     DataFile, FileLock, LockError, PARTIAL, beside, create_new_private, create_private, parts,
