@@ -169,6 +169,9 @@ pub enum QueryError {
     /// The tenant is not active any more.
     #[error("the tenant's data is closed")]
     Closed,
+    /// The tenant's files are not there: another process has just purged it, or someone has removed them.
+    #[error("the tenant's files are not there")]
+    Gone,
     /// The disk is full.
     #[error("the disk that holds the tenant's data is full: make room there and try again")]
     Full,

@@ -42,6 +42,16 @@ pub(super) struct Job {
     pub(super) essential: bool,
 }
 
+/// A job that was not taken in, and why.
+pub(super) struct Refused(pub(super) Job, pub(super) EngineError);
+
+impl Refused {
+    /// Tells whoever waits for it.
+    pub(super) fn tell(mut self) {
+        (self.0.work)(Err(self.1));
+    }
+}
+
 /// What a job left behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum After {
@@ -210,6 +220,14 @@ impl Lane {
     /// Whether nothing runs and no transaction is open, though something may wait.
     pub(super) fn is_at_rest(&self) -> bool {
         self.running_reads() == 0 && self.turn == Turn::Free
+    }
+
+    /// Whether the next job in a queue is not to be started while others wait for descriptors. A file in use is never
+    /// closed, so it has to come to rest. Beside a slow read it won't soon, and what is quick goes on. In a transaction it
+    /// does so by going on, a read beside it included, which may be a part of that.
+    pub(super) fn gives_way(&self, queue: Queue) -> bool {
+        let slow = matches!(queue, Queue::Reads(pace) if pace != Pace::QUICK);
+        !self.is_at_rest() && self.turn != Turn::Leased && (slow || self.slow_reads() == 0)
     }
 
     /// Whether nothing runs, waits or is held.

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::connection::OpenConnection;
 use super::error::EngineError;
 use super::file::{DataFile, FileLock};
-use super::lane::{After, Closing, Job, Lane, Queue, Turn};
+use super::lane::{After, Closing, Job, Lane, Queue, Refused, Turn};
 use super::pace::{PACES, Pace};
 
 /// The most writes that run at a time, each waiting for the disk more than for a core.
@@ -21,7 +21,7 @@ pub(super) struct State {
     /// Lanes whose next read at each pace, or write, could start.
     reads: [VecDeque<TenantId>; PACES],
     writes: VecDeque<TenantId>,
-    /// Lanes that wait for descriptors.
+    /// Lanes that wait for descriptors, or for one that does.
     starved: Vec<TenantId>,
     /// What was taken out of lanes to make room, and is closed before anything else is opened.
     evicted: Vec<Closing>,
@@ -67,16 +67,6 @@ pub(super) struct Finished {
     pub(super) lost: usize,
     /// The job itself, where it is to run again.
     pub(super) again: Option<Job>,
-}
-
-/// A job that was not taken in, and why.
-pub(super) struct Refused(Job, EngineError);
-
-impl Refused {
-    /// Tells whoever waits for it.
-    pub(super) fn tell(mut self) {
-        (self.0.work)(Err(self.1));
-    }
 }
 
 impl State {
@@ -165,7 +155,9 @@ impl State {
     /// Moves a read that has outlived its slice on to the pace `to`; `false`: there is no place for it, or others wait.
     pub(super) fn slow_down(&mut self, key: TenantId, to: Pace) -> bool {
         let (Some(from), Some(lane)) = (to.before(), self.lanes.get_mut(&key)) else { return false };
-        if self.read_slots[to.index()] <= self.reads[to.index()].len() || !lane.may_go_on(to) {
+        let others_wait =
+            self.read_slots[to.index()] <= self.reads[to.index()].len() || !self.starved.is_empty();
+        if others_wait || !lane.may_go_on(to) {
             return false;
         }
         lane.reading[from.index()] -= 1;
@@ -308,7 +300,9 @@ impl State {
             }
             return None;
         }
-        let Some(cost) = self.make_room(key, queue) else {
+        let gives_way = !self.starved.is_empty() && lane.gives_way(queue);
+        let cost = if gives_way { None } else { self.make_room(key, queue) };
+        let Some(cost) = cost else {
             self.starved.push(key);
             return None;
         };

@@ -1,5 +1,7 @@
 //! What the engine promises: nobody waits for another tenant, nothing is left on a connection, files stay in budget.
 
+mod room;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;

@@ -14,6 +14,7 @@ pub(crate) fn query_error(error: EngineError) -> QueryError {
         EngineError::TransactionEnded => QueryError::TransactionEnded,
         EngineError::Crowded => QueryError::Crowded,
         EngineError::Lock(LockError::Held) => QueryError::Busy,
+        EngineError::Lock(LockError::Missing) => QueryError::Gone,
         inside @ (EngineError::Panicked | EngineError::NoThread | EngineError::Lock(_)) => {
             QueryError::Database(inside.into())
         }
@@ -92,6 +93,8 @@ mod tests {
         assert!(seen(ffi::SQLITE_CONSTRAINT_DATATYPE, "").starts_with("Database"));
         assert_eq!(format!("{:?}", query_error(EngineError::Closed)), "Closed");
         assert_eq!(format!("{:?}", query_error(EngineError::Timeout)), "Timeout");
+        assert_eq!(format!("{:?}", query_error(EngineError::Lock(LockError::Held))), "Busy");
+        assert_eq!(format!("{:?}", query_error(EngineError::Lock(LockError::Missing))), "Gone");
     }
 
     #[test]

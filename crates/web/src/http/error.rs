@@ -141,9 +141,11 @@ fn status_of(error: &QueryError) -> StatusCode {
         QueryError::Value(_) | QueryError::NotNull { .. } | QueryError::Check { .. } => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
-        QueryError::Timeout | QueryError::Closed | QueryError::Busy | QueryError::Crowded => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        QueryError::Timeout
+        | QueryError::Closed
+        | QueryError::Gone
+        | QueryError::Busy
+        | QueryError::Crowded => StatusCode::SERVICE_UNAVAILABLE,
         QueryError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         QueryError::Full => StatusCode::INSUFFICIENT_STORAGE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,

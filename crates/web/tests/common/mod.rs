@@ -139,6 +139,11 @@ impl Site {
         String::from_utf8_lossy(&answer).into_owned()
     }
 
+    /// The same data as another process opens it, with room for so many descriptors.
+    pub(crate) fn beside(&self, registry: Registry, descriptors: usize) -> Instance {
+        open(&self.folder, registry, descriptors)
+    }
+
     /// The folder with the instance's own files.
     pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")

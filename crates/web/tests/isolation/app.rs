@@ -1,15 +1,17 @@
-//! The application: notes, and a report that takes long enough for its reader to go away.
+//! The application: notes, and work that takes long enough for its client to go away.
 
 use std::sync::Arc;
 
 use axum::extract::{Extension, Path};
 use axum::http::StatusCode;
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
+use tenantry_core::Tenant;
 use tenantry_db::TenantDb;
 use tenantry_db::migrate::{Column, Migration, Registry, Table};
-use tenantry_db::model::{Auto, Model};
+use tenantry_db::model::{Auto, Model, QueryError, Row};
+use tenantry_web::auth::people::User;
 use tenantry_web::http::Failure;
 use tokio::sync::Semaphore;
 
@@ -40,12 +42,19 @@ pub(crate) fn registry() -> Registry {
     Registry { models: vec![Note::META], migrations: vec![made] }
 }
 
-/// The routes. A report says in the semaphore of its number that it has begun.
+/// Goes through far more rows than anyone waits for.
+const EVERY_FIVE: &str =
+    "SELECT count(*) AS n FROM notes_note a, notes_note b, notes_note c, notes_note d, notes_note e";
+
+/// The routes. What takes long says in the semaphore of its number that it has begun.
 pub(crate) fn routes(begun: Arc<[Semaphore]>) -> Router {
     Router::new()
         .route("/notes", get(list).post(add))
         .route("/notes/{id}", get(show))
+        .route("/stamped", post(add_stamped))
+        .route("/whole", get(whole))
         .route("/report/{number}", get(report))
+        .route("/half/{number}", get(half))
         .layer(Extension(begun))
 }
 
@@ -62,16 +71,42 @@ async fn add(db: TenantDb, Json(new): Json<NewNote>) -> Result<(StatusCode, Json
     Ok((StatusCode::CREATED, Json(db.insert(note).await?)))
 }
 
-/// Goes through far more rows than anyone waits for.
+/// Adds a note that bears the name of the tenant which the request was found to be for.
+async fn add_stamped(tenant: Tenant, db: TenantDb, title: String) -> Result<(StatusCode, String), Failure> {
+    let note = db.insert(Note { id: Auto::unset(), title, body: tenant.name().to_owned() }).await?;
+    Ok((StatusCode::CREATED, format!("{note:?}")))
+}
+
+/// What the directory says of the tenant, and what several operations find in its data, in one answer.
+async fn whole(tenant: Tenant, db: TenantDb) -> Result<String, Failure> {
+    let oldest = db.query::<Note>().order_by(Note::ID.asc()).first().await?;
+    let user = db.query::<User>().first().await?;
+    let newest = db.query::<Note>().first().await?;
+    Ok(format!("{}\n{oldest:?}\n{user:?}\n{newest:?}", tenant.name()))
+}
+
 async fn report(
     db: TenantDb,
     Path(number): Path<usize>,
     Extension(begun): Extension<Arc<[Semaphore]>>,
 ) -> Result<String, Failure> {
-    let every_five =
-        "SELECT count(*) AS n FROM notes_note a, notes_note b, notes_note c, notes_note d, notes_note e";
     // The operation begins within the poll that says so: whoever hears it and goes away drops it half-way.
     begun[number].add_permits(1);
-    let rows = db.raw(every_five, vec![]).await?;
+    let rows = db.raw(EVERY_FIVE, vec![]).await?;
     Ok(rows[0].get::<i64>("n")?.to_string())
+}
+
+/// A report in the middle of a transaction: whoever goes away then leaves nothing of it.
+async fn half(
+    db: TenantDb,
+    Path(number): Path<usize>,
+    Extension(begun): Extension<Arc<[Semaphore]>>,
+) -> Result<String, Failure> {
+    let done = db.transaction(async |tx| {
+        tx.insert(Note { id: Auto::unset(), title: "half".to_owned(), body: String::new() }).await?;
+        begun[number].add_permits(1);
+        tx.raw(EVERY_FIVE, vec![]).await
+    });
+    let rows: Result<Vec<Row>, QueryError> = done.await;
+    Ok(rows?[0].get::<i64>("n")?.to_string())
 }

@@ -20,6 +20,12 @@ impl Answer {
     pub(crate) fn status(&self) -> u16 {
         self.text.get(9..12).and_then(|code| code.parse().ok()).unwrap_or(0)
     }
+
+    /// What stands between the first of two texts and the next of the other.
+    pub(crate) fn between(&self, before: &str, after: &str) -> &str {
+        let rest = self.text.split_once(before).map_or("", |(_, rest)| rest);
+        rest.split_once(after).map_or("", |(found, _)| found)
+    }
 }
 
 impl Client {

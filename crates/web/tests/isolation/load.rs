@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tenantry_db::Instance;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::client::{Answer, Client};
-use crate::tenants::{NOTES, Staged, Tenants};
+use crate::tenants::{NOTES, PASSWORD, Staged, Tenants, USER};
 
 /// How hard to press.
 pub(crate) struct Load {
@@ -29,12 +30,16 @@ pub(crate) struct Seen {
     pub(crate) wrong: Vec<String>,
     /// Notes whose addition was acknowledged: tenant and title.
     pub(crate) added: Vec<(String, String)>,
+    /// The tenants that let someone sign in, once for each time.
+    pub(crate) signed_in: Vec<String>,
+    /// The most tenants' files that were open when an answer came.
+    pub(crate) open_files: usize,
 }
 
 /// Clients at a time.
 pub(crate) const CLIENTS: usize = 32;
 
-/// How many requests go to the same two tenants before it is two others' turn. Within the first of ten parts of the load
+/// How many requests go to the same two tenants before it is two others' turn. Within the first of twenty parts of the load
 /// all tenants are pressed at once: nearly every request then finds its file closed.
 const PHASE: usize = 250;
 
@@ -47,6 +52,7 @@ impl Load {
             let client = Pressing {
                 number,
                 client: Client::new(tenants.site.address),
+                instance: tenants.site.instance.clone(),
                 tenants: Arc::clone(&staged),
                 reports: Arc::clone(&tenants.reports),
                 seen: Seen::default(),
@@ -61,6 +67,7 @@ impl Load {
 struct Pressing {
     number: usize,
     client: Client,
+    instance: Instance,
     tenants: Arc<[Staged]>,
     reports: Arc<[Semaphore]>,
     seen: Seen,
@@ -74,11 +81,12 @@ impl Pressing {
             if index >= requests {
                 return self.seen;
             }
-            let pressed_at_once = if index < requests / 10 { self.tenants.len() } else { 2 };
+            let pressed_at_once = if index < requests / 20 { self.tenants.len() } else { 2 };
             let own = (index / PHASE + self.number % pressed_at_once) % self.tenants.len();
             if index.is_multiple_of(every) {
-                let report = get(&self.tenants[own].host, &format!("/report/{}", self.number), "");
-                self.client.leave(&report, &self.reports[self.number]).await;
+                let long = if index.is_multiple_of(2 * every) { "report" } else { "half" };
+                let long = get(&self.tenants[own].host, &format!("/{long}/{}", self.number), "");
+                self.client.leave(&long, &self.reports[self.number]).await;
             }
             self.ask(index, own).await;
         }
@@ -99,7 +107,12 @@ impl Pressing {
                 self.search(tenant, &answer, 302);
                 self.seen.refused_sessions += 1;
             }
-            6..=10 => {
+            6 => {
+                let answer = self.client.ask(&get(&tenant.host, "/whole", "")).await;
+                self.search(tenant, &answer, 200);
+            }
+            7 if index.is_multiple_of(9) => self.sign_in(index, tenant, other).await,
+            7..=10 => {
                 let answer = self.client.ask(&get(&tenant.host, "/notes", "")).await;
                 self.search(tenant, &answer, 200);
             }
@@ -124,8 +137,40 @@ impl Pressing {
         self.seen.added.push((tenant.slug.clone(), title));
     }
 
-    /// Looks for other tenants' canaries in every byte, and for the own one where there is a page of data.
+    /// Signs in by a form that the tenant made; mostly, though, by one that another made, which is refused before the
+    /// password is looked at.
+    async fn sign_in(&mut self, index: usize, tenant: &Staged, other: &Staged) {
+        let own = index.is_multiple_of(7);
+        let maker = if own { tenant } else { other };
+        let form = self.client.ask(&get(&maker.host, "/admin/login/", "")).await;
+        self.search(maker, &form, 200);
+        let token = form.between("name=\"csrfmiddlewaretoken\" value=\"", "\"");
+        let fields = format!("csrfmiddlewaretoken={token}&username={USER}&password={PASSWORD}&next=/admin/");
+        let request = format!(
+            "POST /admin/login/ HTTP/1.1\r\nHost: {}\r\nCookie: csrftoken={}\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{fields}",
+            tenant.host,
+            form.between("set-cookie: csrftoken=", ";"),
+            fields.len()
+        );
+        let answer = self.client.ask(&request).await;
+        if own {
+            self.search_for(tenant, &answer, 302, "location: /admin/\r\n");
+            self.seen.signed_in.push(tenant.slug.clone());
+        } else {
+            self.search_for(tenant, &answer, 403, "");
+        }
+    }
+
     fn search(&mut self, tenant: &Staged, answer: &Answer, expected: u16) {
+        let to_login = "location: /admin/login/?next=/admin/";
+        let text = if expected == 302 { to_login } else { tenant.canary.as_str() };
+        self.search_for(tenant, answer, expected, text);
+    }
+
+    /// Looks for other tenants' canaries in every byte, and for what there has to be: where there is a page of data, the
+    /// own one.
+    fn search_for(&mut self, tenant: &Staged, answer: &Answer, expected: u16, text: &str) {
         self.seen.answered += 1;
         let others = self.tenants.iter().filter(|other| other.slug != tenant.slug);
         let crossed: Vec<&str> = others
@@ -135,9 +180,8 @@ impl Pressing {
         if !crossed.is_empty() {
             self.seen.crossings.push(format!("{} got something of {}", tenant.slug, crossed.join(", ")));
         }
-        let to_login = "location: /admin/login/?next=/admin/";
-        let expected_text = if expected == 302 { to_login } else { tenant.canary.as_str() };
-        if answer.status() != expected || !answer.text.contains(expected_text) {
+        self.seen.open_files = self.seen.open_files.max(self.instance.stats().open_files);
+        if answer.status() != expected || !answer.text.contains(text) {
             self.seen.wrong.push(format!("{}, {expected} expected: {:.200}", tenant.slug, answer.text));
         }
     }
@@ -150,10 +194,12 @@ impl Seen {
         self.crossings.extend(other.crossings);
         self.wrong.extend(other.wrong);
         self.added.extend(other.added);
+        self.signed_in.extend(other.signed_in);
+        self.open_files = self.open_files.max(other.open_files);
         self
     }
 }
 
-fn get(host: &str, path: &str, cookie: &str) -> String {
+pub(crate) fn get(host: &str, path: &str, cookie: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\n\r\n")
 }

@@ -5,9 +5,11 @@
 mod common;
 
 mod app;
+mod changes;
 mod client;
 mod load;
 mod tenants;
+mod watch;
 
 use load::Load;
 use tenants::Tenants;
@@ -27,13 +29,16 @@ async fn no_answer_ever_holds_anything_of_another_tenant() {
     let stats = tenants.site.instance.stats();
     assert!(stats.dropped_operations >= 1_000, "{stats:?}");
     assert!(
-        stats.open_files <= 2,
-        "the budget is one file with all its connections, or two with one: {stats:?}"
+        seen.open_files <= 2,
+        "the budget is one file with all its connections, or two with one: {} were open",
+        seen.open_files
     );
+    assert!(seen.signed_in.len() >= 50, "{} signed in", seen.signed_in.len());
     for tenant in &tenants.all {
         let added =
             seen.added.iter().filter(|(slug, _)| *slug == tenant.slug).map(|(_, title)| title.clone());
-        tenants.assert_whole(tenant, added.collect()).await;
+        let signed_in = seen.signed_in.iter().filter(|slug| **slug == tenant.slug).count();
+        tenants.assert_whole(tenant, added.collect(), signed_in).await;
     }
 }
 

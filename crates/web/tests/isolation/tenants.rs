@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use tenantry_core::Tenant;
-use tenantry_db::TenantDb;
+use tenantry_core::{Isolation, Tenant};
 use tenantry_db::lifecycle::{Home, NewTenant};
 use tenantry_db::model::Auto;
-use tenantry_web::auth::people::{NewSuperuser, create_superuser};
-use tenantry_web::auth::session;
+use tenantry_db::{Instance, TenantDb};
+use tenantry_web::auth::people::{NewSuperuser, User, create_superuser};
+use tenantry_web::auth::session::{self, Session};
 use tenantry_web::auth::{HashPolicy, Hasher, NewPassword, Password};
 
 use tokio::sync::Semaphore;
@@ -19,6 +19,10 @@ use crate::load::CLIENTS;
 
 /// The notes that each tenant has from the start.
 pub(crate) const NOTES: i64 = 60;
+
+/// Who each tenant's user is.
+pub(crate) const USER: &str = "ann";
+pub(crate) const PASSWORD: &str = "Tenant-pass-1";
 
 pub(crate) struct Tenants {
     pub(crate) site: Site,
@@ -53,17 +57,20 @@ impl Tenants {
         let site = common::start_with(setup, crate::app::registry(), 0);
         let mut all = Vec::new();
         for slug in ["alpha", "bravo", "charlie", "delta"] {
-            all.push(stage(&site, slug).await);
+            all.push(stage(&site.instance, slug, &format!("{slug}.example"), canary()).await);
         }
         Self { site, all, reports }
     }
 
     fn door(&self, tenant: &Staged) -> TenantDb {
-        door(&self.site, &tenant.slug)
+        door(&self.site.instance, &tenant.slug)
     }
 
-    /// Asserts that a tenant has what it had and what was added to it, each once, and nothing else.
-    pub(crate) async fn assert_whole(&self, tenant: &Staged, mut titles: BTreeSet<String>) {
+    /// Asserts that a tenant has what it had and what was added to it, each once, and so many sessions more; nothing
+    /// else.
+    pub(crate) async fn assert_whole(&self, tenant: &Staged, mut titles: BTreeSet<String>, sessions: usize) {
+        let found = self.door(tenant).query::<Session>().count().await.unwrap();
+        assert_eq!(found, 1 + sessions as u64, "{}", tenant.slug);
         titles.extend((1..=NOTES).map(|number| title(number, &tenant.canary)));
         let notes = self.door(tenant).query::<Note>().all().await.unwrap();
         assert_eq!(notes.len(), titles.len(), "{}", tenant.slug);
@@ -76,35 +83,42 @@ impl Tenants {
     }
 }
 
-fn door(site: &Site, slug: &str) -> TenantDb {
-    let record = site.instance.directory().record(&slug.parse().unwrap()).unwrap();
-    site.instance.tenant_db(&Tenant::from_record(record).unwrap()).unwrap()
+pub(crate) fn door(instance: &Instance, slug: &str) -> TenantDb {
+    let record = instance.directory().record(&slug.parse().unwrap()).unwrap();
+    instance.tenant_db(&Tenant::from_record(record).unwrap()).unwrap()
+}
+
+/// What nobody can guess.
+pub(crate) fn canary() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
 }
 
 fn title(number: i64, canary: &str) -> String {
     format!("note {number} {canary}")
 }
 
-async fn stage(site: &Site, slug: &str) -> Staged {
-    let canary = uuid::Uuid::new_v4().simple().to_string();
-    let host = format!("{slug}.example");
+/// Makes a tenant, whose name and whose every value is marked.
+pub(crate) async fn stage(instance: &Instance, slug: &str, host: &str, canary: String) -> Staged {
     let new = NewTenant {
         slug: slug.parse().unwrap(),
         name: Some(canary.clone()),
         domains: vec![host.parse().unwrap()],
-        home: Home::Server { alias: None, isolation: tenantry_core::Isolation::Database },
+        home: Home::Server { alias: None, isolation: Isolation::Database },
     };
-    site.instance.create_tenant(new).await.unwrap();
-    let db = door(site, slug);
+    instance.create_tenant(new).await.unwrap();
+    let db = door(instance, slug);
     let ann = NewSuperuser {
-        username: "ann".parse().unwrap(),
-        email: format!("ann@{canary}.example").parse().unwrap(),
-        password: Some(NewPassword::unchecked(Password::from("Tenant-pass-1".to_owned()))),
+        username: USER.parse().unwrap(),
+        email: format!("{USER}@{canary}.example").parse().unwrap(),
+        password: Some(NewPassword::unchecked(Password::from(PASSWORD.to_owned()))),
     };
     let ann = create_superuser(&db, &Hasher::default(), HashPolicy::Own, ann).await.unwrap();
     assert_eq!(ann.id, Auto::from(1), "every tenant's user has the same id");
+    let ann = User { first_name: canary.clone(), last_name: canary.clone(), ..ann };
+    db.update(&ann).await.unwrap();
     let (token, _) = session::begin(&db, &ann).await.unwrap();
     let note = |number| Note { id: Auto::unset(), title: title(number, &canary), body: canary.clone() };
     db.insert_all((1..=NOTES).map(note).collect()).await.unwrap();
-    Staged { slug: slug.to_owned(), host, canary, cookie: format!("sessionid={}", token.reveal()) }
+    let cookie = format!("sessionid={}", token.reveal());
+    Staged { slug: slug.to_owned(), host: host.to_owned(), canary, cookie }
 }
