@@ -146,7 +146,16 @@ impl Drop for Witness {
 
 #[tokio::test]
 async fn a_change_goes_on_when_its_client_hangs_up_and_reading_does_not() {
-    for (method, ends) in [("POST", true), ("PUT", true), ("PATCH", true), ("DELETE", true), ("GET", false)] {
+    for (method, ends) in [
+        ("POST", true),
+        ("PUT", true),
+        ("PATCH", true),
+        ("DELETE", true),
+        ("GET", false),
+        ("HEAD", false),
+        ("OPTIONS", false),
+        ("TRACE", false),
+    ] {
         let (begun, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (gone, went) = oneshot::channel();
         let held = Arc::new(Mutex::new(Some(gone)));
