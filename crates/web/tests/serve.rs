@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what fails here fails the test")]
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -145,7 +146,16 @@ impl Drop for Witness {
 
 #[tokio::test]
 async fn a_change_goes_on_when_its_client_hangs_up_and_reading_does_not() {
-    for (method, ends) in [("POST", true), ("PUT", true), ("PATCH", true), ("DELETE", true), ("GET", false)] {
+    for (method, ends) in [
+        ("POST", true),
+        ("PUT", true),
+        ("PATCH", true),
+        ("DELETE", true),
+        ("GET", false),
+        ("HEAD", false),
+        ("OPTIONS", false),
+        ("TRACE", false),
+    ] {
         let (begun, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (gone, went) = oneshot::channel();
         let held = Arc::new(Mutex::new(Some(gone)));
@@ -173,18 +183,26 @@ async fn a_change_goes_on_when_its_client_hangs_up_and_reading_does_not() {
     }
 }
 
-#[tokio::test]
-async fn stopping_lets_requests_end_and_takes_no_new_ones() {
-    let (begun, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let steps = (Arc::clone(&begun), Arc::clone(&go));
-    let handler = move || {
+/// A handler that tells that it has begun, and ends when it is told to go on.
+fn held(
+    begun: &Arc<Notify>,
+    go: &Arc<Notify>,
+) -> impl Fn() -> Pin<Box<dyn Future<Output = &'static str> + Send>> + Clone + Send + Sync + 'static {
+    let steps = (Arc::clone(begun), Arc::clone(go));
+    move || {
         let (begun, go) = steps.clone();
-        async move {
+        Box::pin(async move {
             begun.notify_one();
             go.notified().await;
             "done"
-        }
-    };
+        })
+    }
+}
+
+#[tokio::test]
+async fn stopping_lets_requests_end_and_takes_no_new_ones() {
+    let (begun, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let handler = held(&begun, &go);
     let server = start(Limits::default(), Router::new().route("/slow", get(handler)).merge(echo()));
     let mut idle = connect(&server).await;
     idle.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
@@ -206,14 +224,7 @@ async fn stopping_lets_requests_end_and_takes_no_new_ones() {
 #[tokio::test]
 async fn stopping_waits_for_a_change_whose_client_is_gone() {
     let (begun, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let steps = (Arc::clone(&begun), Arc::clone(&go));
-    let handler = move || {
-        let (begun, go) = steps.clone();
-        async move {
-            begun.notify_one();
-            go.notified().await;
-        }
-    };
+    let handler = held(&begun, &go);
     let routes = Router::new().route("/", post(handler)).route("/other", get(async || "served"));
     let server = start(Limits { connections: 1, ..Limits::default() }, routes);
     let mut stream = connect(&server).await;

@@ -6,6 +6,8 @@ mod common;
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::body::Body;
+use axum::http::StatusCode;
 use axum::routing::{get, post};
 use common::{Setup, Site, header, start};
 use reqwest::{Method, Response};
@@ -27,6 +29,7 @@ fn who() -> Router {
         .route("/who", get(name))
         .route("/who/{id}", get(name))
         .route("/fail", get(async || Err::<(), _>(tenantry_web::http::Failure::from(secret()))))
+        .route("/own", get(async || (StatusCode::CONFLICT, Body::from("my own words"))))
         .route("/panic", get(async || -> &'static str { panic!("canary-panic") }))
         .route("/change", post(async || -> &'static str { panic!("canary-panic") }))
 }
@@ -222,6 +225,30 @@ async fn a_route_that_is_not_there_is_answered_in_the_same_form() {
     let request = site.request(Method::POST, "acme.example", "/who").header("accept", "application/json");
     let response = request.send().await.unwrap();
     assert_eq!((response.status().as_u16(), header(&response, "allow")), (405, "GET,HEAD"));
+}
+
+#[tokio::test]
+async fn head_is_told_what_get_is_when_something_fails_too() {
+    let site = site().await;
+    for (host, path, status, kind) in [
+        ("acme.example", "/nothing", 404, "text/html; charset=utf-8"),
+        ("acme.example", "/fail", 500, "text/html; charset=utf-8"),
+        ("acme.example", "/panic", 500, "text/html; charset=utf-8"),
+        ("evil.example", "/who", 400, "text/html; charset=utf-8"),
+        ("acme.example", "/own", 409, ""),
+    ] {
+        let got = site.get(host, path).await;
+        let head = site.request(Method::HEAD, host, path).send().await.unwrap();
+        assert_eq!((got.status().as_u16(), head.status().as_u16()), (status, status), "{host}{path}");
+        assert_eq!(
+            (header(&got, "content-type"), header(&head, "content-type")),
+            (kind, kind),
+            "{host}{path}"
+        );
+        assert_eq!(header(&got, "content-length"), header(&head, "content-length"), "{host}{path}");
+        assert_eq!(head.text().await.unwrap(), "", "{host}{path}");
+    }
+    assert_eq!(site.get("acme.example", "/own").await.text().await.unwrap(), "my own words");
 }
 
 #[tokio::test]

@@ -126,22 +126,8 @@ fn bar(what: &'static str, total: u64) -> ProgressBar {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
+    use super::super::output::tests::Paper;
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct Paper(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Paper {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
 
     #[test]
     fn without_a_terminal_lines_are_few_and_the_last_one_is_there() {

@@ -76,4 +76,12 @@ mod tests {
             assert_eq!(read(value), expected, "{value:?}");
         }
     }
+
+    #[test]
+    fn two_headers_are_not_one_of_them() {
+        let mut headers = HeaderMap::new();
+        headers.append(AUTHORIZATION, HeaderValue::from_static("Basic cm9vdDpwYXNz"));
+        headers.append(AUTHORIZATION, HeaderValue::from_static("Basic b3RoZXI6cGFzcw=="));
+        assert_eq!(credentials(&headers).err(), Some(BadBasic::Spaces));
+    }
 }
