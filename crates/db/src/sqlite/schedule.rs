@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::connection::OpenConnection;
 use super::error::EngineError;
 use super::file::{DataFile, FileLock};
-use super::lane::{After, Closing, Job, Lane, Queue, Turn};
+use super::lane::{After, Closing, Job, Lane, Queue, Refused, Turn};
 use super::pace::{PACES, Pace};
 
 /// The most writes that run at a time, each waiting for the disk more than for a core.
@@ -67,16 +67,8 @@ pub(super) struct Finished {
     pub(super) lost: usize,
     /// The job itself, where it is to run again.
     pub(super) again: Option<Job>,
-}
-
-/// A job that was not taken in, and why.
-pub(super) struct Refused(Job, EngineError);
-
-impl Refused {
-    /// Tells whoever waits for it.
-    pub(super) fn tell(mut self) {
-        (self.0.work)(Err(self.1));
-    }
+    /// A write, or a transaction, has ended and left a log that is too long.
+    pub(super) long_log: bool,
 }
 
 impl State {
@@ -369,7 +361,9 @@ impl State {
                 After::Nothing | After::Again => done.queue == Queue::Lease,
             };
             lane.turn = if still_leased { Turn::Leased } else { Turn::Free };
+            lane.log_is(done.long_log);
         }
+        lane.write_back_if_due();
         self.remember_use(done.key);
     }
 
