@@ -244,7 +244,8 @@ impl<M, T: Settable> Column<M, T> {
 }
 
 impl<M, T: TextOperand> Column<M, T> {
-    /// The text has this text in it. Every character stands for itself; upper and lower case differ.
+    /// The text has this text in it, which has 4,096 bytes at most. Every character stands for itself; upper and lower
+    /// case differ.
     #[must_use]
     pub fn contains(self, text: impl Into<String>) -> Condition<M> {
         self.matches(Match::Contains, text)
@@ -256,8 +257,8 @@ impl<M, T: TextOperand> Column<M, T> {
         self.matches(Match::StartsWith, text)
     }
 
-    /// The text has this text in it, `A` to `Z` being the same as `a` to `z`. No other letters are folded, so that
-    /// every database answers the same.
+    /// The text has this text in it, which has 4,096 bytes at most, `A` to `Z` being the same as `a` to `z`. No other
+    /// letters are folded, so that every database answers the same.
     #[must_use]
     pub fn contains_ignoring_case(self, text: impl Into<String>) -> Condition<M> {
         self.matches(Match::ContainsIgnoringCase, text)

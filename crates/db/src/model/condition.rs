@@ -10,6 +10,10 @@ use super::{ModelMeta, QueryError, UnknownColumn, Value};
 /// The most conditions in one statement: SQLite takes time with the square of their number to plan it.
 const MOST: usize = 1_000;
 
+/// The most bytes of a text that is searched for in others: comparing takes its length times theirs, and nothing looks
+/// at the clock meanwhile.
+const LONGEST_SEARCH: usize = 4_096;
+
 /// All of the conditions in one, all columns of which must belong to `model`; `None` where there is none.
 ///
 /// # Errors
@@ -86,6 +90,9 @@ pub(super) fn column(model: &ModelMeta, target: Target) -> Result<&'static str, 
 fn text_match(column: &'static str, target: Target, how: Match, text: &str) -> Result<Expr, QueryError> {
     // An error unless the column is text, and the text has no U+0000.
     let bound = compared(target, Value::Text(text.to_owned()))?;
+    if matches!(how, Match::Contains | Match::ContainsIgnoringCase) && text.len() > LONGEST_SEARCH {
+        return Err(QueryError::TooLarge);
+    }
     Ok(match how {
         Match::Contains => sqlite_form::contains(column, bound),
         // A range, because an index helps with it.
