@@ -90,7 +90,7 @@ async fn stage(site: &Site, slug: &str) -> Staged {
     let host = format!("{slug}.example");
     let new = NewTenant {
         slug: slug.parse().unwrap(),
-        name: Some(canary.clone()),
+        name: Some(canary.parse().unwrap()),
         domains: vec![host.parse().unwrap()],
         home: Home::Server { alias: None, isolation: tenantry_core::Isolation::Database },
     };
