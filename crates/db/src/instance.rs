@@ -82,6 +82,9 @@ struct Served {
     file: Arc<DataFile>,
 }
 
+/// 256 MiB: what a tenant writes in a minute of reports that overlap, and far from a full disk.
+const LONGEST_LOG: u64 = 256 * 1_024 * 1_024;
+
 impl Instance {
     /// Opens the instance in a data folder, making what is missing of it.
     ///
@@ -95,6 +98,7 @@ impl Instance {
             descriptors: config.descriptors,
             deadline: config.deadline,
             synchronous: config.synchronous,
+            log: LONGEST_LOG,
         });
         let files = Arc::new(Files::default());
         let (closing_pool, closing_files) = (pool.clone(), Arc::clone(&files));

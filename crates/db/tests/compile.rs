@@ -1,6 +1,7 @@
-//! What the compiler says to a model that is wrong: the messages are part of the interface.
+//! What must not compile: a model that is wrong, where the messages are part of the interface, and a way around a
+//! tenant's door.
 
 #[test]
-fn a_wrong_model_is_refused_with_a_message_that_helps() {
+fn what_is_wrong_does_not_compile_and_the_message_helps() {
     trybuild::TestCases::new().compile_fail("tests/compile/*.rs");
 }

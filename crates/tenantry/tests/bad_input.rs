@@ -70,6 +70,11 @@ fn a_bad_slug_domain_or_place_is_named_with_what_helps() {
         ),
         (
             2,
+            "create fourth --name \u{1b}[31mred",
+            "invalid value 'red' for '--name <NAME>': a tenant's name holds no control characters, not '\\u{1b}'",
+        ),
+        (
+            2,
             "rename acme www",
             "invalid value 'www' for '[NEW_SLUG]': this slug is reserved: people expect the operator behind it, not a tenant",
         ),

@@ -4,13 +4,17 @@
 
 mod common;
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use common::{command, ok, refused, run};
 
 /// What `check --deploy` says with this `.env`, and whether it finds nothing amiss.
 fn deploy(folder: &Path, dotenv: &str) -> (String, bool) {
-    std::fs::write(folder.join(".env"), dotenv).unwrap();
+    let path = folder.join(".env");
+    std::fs::write(&path, dotenv).unwrap();
+    std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
     let done = command(folder).args(["check", "--deploy"]).output().unwrap();
     (String::from_utf8(done.stdout).unwrap(), done.status.success())
 }
@@ -33,6 +37,11 @@ fn each_setting_that_would_be_unsafe_in_production_is_named_and_no_other() {
         ("TRUSTED_PROXIES=", "TRUSTED_PROXIES is empty"),
         ("SECURE_HSTS_SECONDS=", "SECURE_HSTS_SECONDS is an hour or less"),
         ("SECURE_HSTS_SECONDS=0", "SECURE_HSTS_SECONDS is an hour or less"),
+        ("TENANT_PATH_PREFIX=/t", "TENANT_PATH_PREFIX is on"),
+        (
+            "SECRET_KEY=9f8e7d6c5b4a39281706f5e4d3c2b1a0",
+            ".env holds SECRET_KEY and others can read it: chmod 600 .env",
+        ),
     ] {
         let (name, _) = changed.split_once('=').unwrap();
         let rest = safe.iter().filter(|line| !line.starts_with(name)).copied();

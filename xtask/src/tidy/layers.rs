@@ -11,7 +11,7 @@ pub(super) const CRATES: [(&str, &str); 5] = [
 
 /// The modules directly under a crate's `src`: each may use only those to its left.
 pub(super) const MODULES: [(&str, &str); 4] = [
-    ("core", "text < alias < host < host_pattern < slug < status < placement < tenant < extract"),
+    ("core", "text < alias < host < host_pattern < slug < name < status < placement < tenant < extract"),
     ("db", "model < sqlite < places < tenant_db < migrate < directory < instance < lifecycle < extract"),
     ("web", "http < auth < rest < admin"),
     ("tenantry", "config < cli < app < commands < prelude"),

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tenantry_core::{
-    Alias, HostName, OpaqueName, Placement, Restored, Slug, Status, TenantId, Transition, TransitionError,
+    Alias, HostName, OpaqueName, Placement, Restored, Slug, Status, TenantId, TenantName, Transition,
+    TransitionError,
 };
 
 use super::journal::{self, Operation};
@@ -13,7 +14,7 @@ use super::{Directory, DirectoryError, read};
 #[derive(Clone, Debug)]
 pub(crate) struct NewRow {
     pub(crate) slug: Slug,
-    pub(crate) name: String,
+    pub(crate) name: TenantName,
     pub(crate) domains: Vec<HostName>,
     pub(crate) placement: Placement,
     /// Whether the file that it claims is there already.
@@ -165,7 +166,12 @@ impl Directory {
     ///
     /// # Errors
     /// Raised when there is no such tenant, and when the slug is taken.
-    pub async fn rename(&self, id: TenantId, slug: Slug, name: Option<String>) -> Result<(), RenameError> {
+    pub async fn rename(
+        &self,
+        id: TenantId,
+        slug: Slug,
+        name: Option<TenantName>,
+    ) -> Result<(), RenameError> {
         let actor = self.actor();
         self.call(move |db| {
             let change = begin(db)?;
@@ -175,7 +181,7 @@ impl Directory {
             let generation = next_generation(&change)?;
             audit(&change, &actor, "tenant.rename", Some(id), slug.as_str())?;
             let set = "UPDATE OR IGNORE tenant SET slug = ?2, name = coalesce(?3, name), generation = ?4 WHERE id = ?1";
-            let row = (id.get(), slug.as_str(), name, generation);
+            let row = (id.get(), slug.as_str(), name.as_ref().map(TenantName::as_str), generation);
             if change.execute(set, row).map_err(DirectoryError::from)? == 0 {
                 return Err(RenameError::Taken(slug));
             }
@@ -325,7 +331,7 @@ pub(super) fn insert(
                VALUES (?1, ?2, 'provisioning', ?3, ?4, ?5, ?6, ?7, ?8)";
     let values = (
         row.slug.as_str(),
-        &row.name,
+        row.name.as_str(),
         now(),
         server.map(Alias::as_str),
         isolation,

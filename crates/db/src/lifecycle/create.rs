@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tenantry_core::{Alias, HostName, Isolation, Placement, Slug, TenantId, TenantRecord};
+use tenantry_core::{Alias, HostName, Isolation, Placement, Slug, TenantId, TenantName, TenantRecord};
 
 use super::files::{self, FileError};
 use super::owner::{OwnerLock, random_name};
@@ -25,7 +25,7 @@ pub struct NewTenant {
     /// Its short name.
     pub slug: Slug,
     /// Its name for people; the slug where none is given.
-    pub name: Option<String>,
+    pub name: Option<TenantName>,
     /// The host names that are to lead to it, the primary one first.
     pub domains: Vec<HostName>,
     /// Where its data is to be.
@@ -223,7 +223,7 @@ impl Instance {
                 is_database(&path)?
             }
         };
-        let name = new.name.unwrap_or_else(|| new.slug.to_string());
+        let name = new.name.unwrap_or_else(|| TenantName::from(&new.slug));
         Ok(NewRow { slug: new.slug, name, domains: new.domains, placement, existed })
     }
 

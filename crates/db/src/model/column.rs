@@ -27,6 +27,8 @@ pub(crate) struct Target {
 #[derive(Clone, Debug)]
 pub struct Condition<M> {
     pub(crate) clause: Clause,
+    /// How deep the clauses lie in one another.
+    depth: usize,
     model: PhantomData<fn() -> M>,
 }
 
@@ -37,11 +39,22 @@ pub(crate) enum Clause {
     In(Target, Vec<Value>),
     IsNull(Target),
     Text(Target, Match, String),
-    And(Box<[Clause; 2]>),
-    Or(Box<[Clause; 2]>),
+    Joined(Joint, Vec<Clause>),
     Not(Box<Clause>),
     Expr(Box<Expr>),
+    TooDeep,
 }
+
+/// How conditions are joined to one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Joint {
+    And,
+    Or,
+}
+
+/// How deep conditions may lie in one another. Whatever is done with them calls itself once for each level, and who
+/// asks for many things must not thereby reach the end of the thread's stack, at which the process ends.
+const DEEPEST: usize = 100;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Comparison {
@@ -231,7 +244,8 @@ impl<M, T: Settable> Column<M, T> {
 }
 
 impl<M, T: TextOperand> Column<M, T> {
-    /// The text has this text in it. Every character stands for itself; upper and lower case differ.
+    /// The text has this text in it, which has 4,096 bytes at most. Every character stands for itself; upper and lower
+    /// case differ.
     #[must_use]
     pub fn contains(self, text: impl Into<String>) -> Condition<M> {
         self.matches(Match::Contains, text)
@@ -243,8 +257,8 @@ impl<M, T: TextOperand> Column<M, T> {
         self.matches(Match::StartsWith, text)
     }
 
-    /// The text has this text in it, `A` to `Z` being the same as `a` to `z`. No other letters are folded, so that
-    /// every database answers the same.
+    /// The text has this text in it, which has 4,096 bytes at most, `A` to `Z` being the same as `a` to `z`. No other
+    /// letters are folded, so that every database answers the same.
     #[must_use]
     pub fn contains_ignoring_case(self, text: impl Into<String>) -> Condition<M> {
         self.matches(Match::ContainsIgnoringCase, text)
@@ -263,7 +277,29 @@ impl<M, T: TextOperand> Column<M, T> {
 
 impl<M> Condition<M> {
     fn new(clause: Clause) -> Self {
-        Self { clause, model: PhantomData }
+        Self::at(1, clause)
+    }
+
+    fn at(depth: usize, clause: Clause) -> Self {
+        let (depth, clause) = if depth > DEEPEST { (1, Clause::TooDeep) } else { (depth, clause) };
+        Self { clause, depth, model: PhantomData }
+    }
+
+    /// Both, one after the other; what is joined in the same way already lies no deeper for it.
+    fn join(self, joint: Joint, other: Self) -> Self {
+        let (mut all, mut depth) = self.parts(joint);
+        let (mut others, other_depth) = other.parts(joint);
+        all.append(&mut others);
+        depth = depth.max(other_depth);
+        Self::at(depth, Clause::Joined(joint, all))
+    }
+
+    /// The parts of what is joined so, and how deep the whole is.
+    fn parts(self, joint: Joint) -> (Vec<Clause>, usize) {
+        match self.clause {
+            Clause::Joined(found, parts) if found == joint => (parts, self.depth),
+            clause => (vec![clause], self.depth + 1),
+        }
     }
 
     /// What sea-query can say and the methods of [`Column`] can't. Its values are bound as they are, in the form that
@@ -276,13 +312,13 @@ impl<M> Condition<M> {
     /// Both hold.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        Self::new(Clause::And(Box::new([self.clause, other.clause])))
+        self.join(Joint::And, other)
     }
 
     /// At least one holds.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
-        Self::new(Clause::Or(Box::new([self.clause, other.clause])))
+        self.join(Joint::Or, other)
     }
 }
 
@@ -291,7 +327,7 @@ impl<M> Not for Condition<M> {
 
     /// It does not hold. As SQL has it, a condition on NULL holds neither way.
     fn not(self) -> Self {
-        Self::new(Clause::Not(Box::new(self.clause)))
+        Self::at(self.depth + 1, Clause::Not(Box::new(self.clause)))
     }
 }
 

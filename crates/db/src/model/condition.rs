@@ -2,16 +2,34 @@
 
 use sea_query::{Expr, ExprTrait};
 
-use super::column::{Clause, Comparison, Match, Target};
+use super::column::{Clause, Comparison, Joint, Match, Target};
 use super::sqlite_form;
 use super::statement::compared;
 use super::{ModelMeta, QueryError, UnknownColumn, Value};
 
-/// The condition, all columns of which must belong to `model`.
+/// The most conditions in one statement: SQLite takes time with the square of their number to plan it.
+const MOST: usize = 1_000;
+
+/// The most bytes of a text that is searched for in others: comparing takes its length times theirs, and nothing looks
+/// at the clock meanwhile.
+const LONGEST_SEARCH: usize = 4_096;
+
+/// All of the conditions in one, all columns of which must belong to `model`; `None` where there is none.
 ///
 /// # Errors
-/// Raised when a column belongs to another model, or a value does not fit its column.
-pub(super) fn expression(model: &ModelMeta, clause: Clause) -> Result<Expr, QueryError> {
+/// Raised when a column belongs to another model, a value does not fit its column, or the conditions are too many or
+/// lie too deep in one another.
+pub(super) fn all_of(model: &ModelMeta, clauses: Vec<Clause>) -> Result<Option<Expr>, QueryError> {
+    let mut room = MOST;
+    let all = clauses.into_iter().map(|clause| expression(model, clause, &mut room));
+    Ok(joined(Joint::And, all.collect::<Result<_, _>>()?))
+}
+
+/// One condition, which takes of the room that is left.
+fn expression(model: &ModelMeta, clause: Clause, room: &mut usize) -> Result<Expr, QueryError> {
+    if !matches!(clause, Clause::Joined(..) | Clause::Not(_)) {
+        *room = room.checked_sub(1).ok_or(QueryError::TooLarge)?;
+    }
     Ok(match clause {
         Clause::Compare(target, comparison, value) => {
             let (left, right) = (Expr::col(column(model, target)?), compared(target, value)?);
@@ -30,17 +48,31 @@ pub(super) fn expression(model: &ModelMeta, clause: Clause) -> Result<Expr, Quer
         }
         Clause::IsNull(target) => Expr::col(column(model, target)?).is_null(),
         Clause::Text(target, how, text) => text_match(column(model, target)?, target, how, &text)?,
-        Clause::And(both) => {
-            let [left, right] = *both;
-            expression(model, left)?.and(expression(model, right)?)
+        Clause::Joined(joint, parts) => {
+            let parts = parts.into_iter().map(|part| expression(model, part, room));
+            return joined(joint, parts.collect::<Result<_, _>>()?).ok_or(QueryError::TooLarge);
         }
-        Clause::Or(both) => {
-            let [left, right] = *both;
-            expression(model, left)?.or(expression(model, right)?)
-        }
-        Clause::Not(clause) => expression(model, *clause)?.not(),
+        Clause::Not(clause) => expression(model, *clause, room)?.not(),
         Clause::Expr(expr) => *expr,
+        Clause::TooDeep => return Err(QueryError::TooLarge),
     })
+}
+
+/// All of them in one; `None` where there is none. Joined in pairs, and the pairs in pairs, so that a thousand lie ten
+/// deep and not a thousand.
+fn joined(joint: Joint, mut parts: Vec<Expr>) -> Option<Expr> {
+    while parts.len() > 1 {
+        let mut left = parts.into_iter();
+        parts = Vec::with_capacity(left.len().div_ceil(2));
+        while let Some(one) = left.next() {
+            parts.push(match (left.next(), joint) {
+                (None, _) => one,
+                (Some(other), Joint::And) => one.and(other),
+                (Some(other), Joint::Or) => one.or(other),
+            });
+        }
+    }
+    parts.pop()
 }
 
 /// The column's name, if the column belongs to `model`.
@@ -58,6 +90,9 @@ pub(super) fn column(model: &ModelMeta, target: Target) -> Result<&'static str, 
 fn text_match(column: &'static str, target: Target, how: Match, text: &str) -> Result<Expr, QueryError> {
     // An error unless the column is text, and the text has no U+0000.
     let bound = compared(target, Value::Text(text.to_owned()))?;
+    if matches!(how, Match::Contains | Match::ContainsIgnoringCase) && text.len() > LONGEST_SEARCH {
+        return Err(QueryError::TooLarge);
+    }
     Ok(match how {
         Match::Contains => sqlite_form::contains(column, bound),
         // A range, because an index helps with it.

@@ -150,9 +150,11 @@ pub enum QueryError {
         "the statement is not allowed: it ends the transaction, changes the connection or leaves the file"
     )]
     Denied,
-    /// A value or a row of more than 64 MiB, a statement of more than 8 MiB, or a pattern of LIKE or GLOB of more than
-    /// 500 bytes.
-    #[error("a value, a row, a pattern or the statement itself is too large")]
+    /// Something takes more than one tenant may take of what all share: an answer of more than 256 MiB; a value or a row
+    /// of more than 64 MiB; a statement of more than 8 MiB; a pattern of LIKE or GLOB of more than 500 bytes; a text of
+    /// more than 4,096 bytes that is searched for in others; more than 1,000 conditions, or one that lies more than 100
+    /// deep in others.
+    #[error("the answer, a value, a pattern, a condition or the statement itself is too large")]
     TooLarge,
     /// A transaction was begun inside another.
     #[error("a transaction can't be begun inside another")]

@@ -4,7 +4,7 @@ use rusqlite::types::Value as Stored;
 use sea_query::{Expr, Query, Values};
 
 use super::column::{Clause, Target};
-use super::condition::{column, expression};
+use super::condition::{all_of, column};
 use super::sqlite_form::{MAX_VALUES, bound, build, encode, encode_untyped};
 use super::{Field, FieldMeta, Model, ModelMeta, Problem, QueryError, Value, ValueError, check};
 
@@ -49,7 +49,7 @@ impl Selection {
         select.columns(columns(self.model)).from(self.model.table);
         let (limit, offset) = (self.limit, self.offset);
         self.order(&mut select)?;
-        for condition in self.conditions()? {
+        if let Some(condition) = self.condition()? {
             select.and_where(condition);
         }
         Statement::limited(build(&select), limit, offset)
@@ -59,7 +59,7 @@ impl Selection {
     pub(crate) fn count(self) -> Result<Statement, QueryError> {
         let mut select = Query::select();
         select.expr(Expr::cust("COUNT(*)")).from(self.model.table);
-        for condition in self.conditions()? {
+        if let Some(condition) = self.condition()? {
             select.and_where(condition);
         }
         Statement::new(build(&select))
@@ -70,7 +70,7 @@ impl Selection {
         let mut select = Query::select();
         select.expr(Expr::cust("1")).from(self.model.table);
         let (limit, offset) = (self.limit.map_or(1, |limit| limit.min(1)), self.offset);
-        for condition in self.conditions()? {
+        if let Some(condition) = self.condition()? {
             select.and_where(condition);
         }
         Statement::limited(build(&select), Some(limit), offset)
@@ -87,7 +87,7 @@ impl Selection {
         for (target, value) in assignments {
             update.value(column(self.model, target)?, stored(self.model, target.field, value)?);
         }
-        for condition in self.conditions()? {
+        if let Some(condition) = self.condition()? {
             update.and_where(condition);
         }
         Statement::new(build(&update))
@@ -98,7 +98,7 @@ impl Selection {
         self.refuse_limit()?;
         let mut delete = Query::delete();
         delete.from_table(self.model.table);
-        for condition in self.conditions()? {
+        if let Some(condition) = self.condition()? {
             delete.and_where(condition);
         }
         Statement::new(build(&delete))
@@ -108,8 +108,8 @@ impl Selection {
         if self.limit.is_some() || self.offset > 0 { Err(QueryError::LimitedChange) } else { Ok(()) }
     }
 
-    fn conditions(self) -> Result<Vec<Expr>, QueryError> {
-        self.clauses.into_iter().map(|clause| expression(self.model, clause)).collect()
+    fn condition(self) -> Result<Option<Expr>, QueryError> {
+        all_of(self.model, self.clauses)
     }
 
     /// SQLite sorts as the model layer promises by itself: NULL is the least, and text is compared by its bytes.

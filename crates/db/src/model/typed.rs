@@ -1,5 +1,7 @@
 //! What `#[derive(Model)]` gives: the way between a struct and its row.
 
+use rusqlite::types::ValueRef;
+
 use super::sqlite_form::{Cell, value};
 use super::{Field, ModelMeta, Problem, Value, ValueError};
 
@@ -37,11 +39,13 @@ pub trait Model: Sized + Send + 'static {
 pub struct StoredRow<'r> {
     row: &'r rusqlite::Row<'r>,
     model: &'static ModelMeta,
+    /// The bytes of text and blobs that were read.
+    bytes: std::cell::Cell<usize>,
 }
 
 impl<'r> StoredRow<'r> {
     pub(crate) fn new(row: &'r rusqlite::Row<'r>, model: &'static ModelMeta) -> Self {
-        Self { row, model }
+        Self { row, model, bytes: std::cell::Cell::new(0) }
     }
 
     /// The model whose row it is.
@@ -66,13 +70,23 @@ impl<'r> StoredRow<'r> {
         self.read(index, value)
     }
 
+    /// How many bytes of text and blobs were read.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.get()
+    }
+
     fn read<T>(
         &self,
         index: usize,
         read: impl FnOnce(Cell<'_>) -> Result<T, Problem>,
     ) -> Result<T, ValueError> {
         let field = self.model.fields.get(index);
-        let cell = field.zip(self.row.get_ref(index).ok()).map(|(field, raw)| Cell::new(raw, field.kind));
+        let cell = field.zip(self.row.get_ref(index).ok()).map(|(field, raw)| {
+            if let ValueRef::Text(bytes) | ValueRef::Blob(bytes) = raw {
+                self.bytes.set(self.bytes.get() + bytes.len());
+            }
+            Cell::new(raw, field.kind)
+        });
         cell.ok_or(Problem::Null).and_then(read).map_err(|problem| ValueError {
             model: self.model.table.into(),
             field: field.map_or("", |field| field.column).into(),

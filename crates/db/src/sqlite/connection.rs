@@ -9,7 +9,8 @@ use rusqlite::config::DbConfig;
 use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::wal::CheckpointMode;
+use rusqlite::{Connection, DEFAULT_NAME, ErrorCode, OpenFlags};
 
 use super::clock::{JobClock, STEPS};
 use super::pool::Synchronous;
@@ -88,6 +89,14 @@ impl OpenConnection {
         let done = self.db.execute_batch(sql);
         self.control.store(false, Ordering::Relaxed);
         done
+    }
+
+    /// Writes the log back into the file and empties it, unless another process is in the way.
+    pub(super) fn write_back(&self) -> rusqlite::Result<()> {
+        self.db.busy_timeout(Duration::ZERO)?;
+        let written = self.db.wal_checkpoint_v2(DEFAULT_NAME, CheckpointMode::TRUNCATE);
+        self.db.busy_timeout(BUSY_TIMEOUT)?;
+        written.map(drop)
     }
 
     /// Whether a transaction is open.

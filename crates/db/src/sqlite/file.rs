@@ -63,6 +63,11 @@ impl DataFile {
         &self.path
     }
 
+    /// How long its log is, in bytes; 0 where it has none.
+    pub(super) fn log_length(&self) -> u64 {
+        std::fs::metadata(beside(&self.path, "-wal")).map_or(0, |log| log.len())
+    }
+
     /// Ends this file's use for good: every later operation on it is refused.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);

@@ -101,6 +101,10 @@ pub(super) struct Lane {
     pub(super) lock: Option<FileLock>,
     /// A job is opening the file for the first time; the others wait for it.
     pub(super) opening: bool,
+    /// The file's log is too long: no job starts until those that run have ended, and it was written back.
+    pub(super) held: bool,
+    /// The job that writes the log back waits or runs.
+    pub(super) writing_back: bool,
     /// What this lane has taken of the pool's budget.
     pub(super) descriptors: usize,
     pub(super) last_used: u64,
@@ -132,6 +136,19 @@ impl Closing {
     }
 }
 
+impl Job {
+    /// Writes a file's log back and empties it. What a reader in another process still needs stays.
+    pub(super) fn write_back() -> Self {
+        let work = Box::new(|connection: Result<&OpenConnection, EngineError>| {
+            if let Err(error) = connection.and_then(|connection| Ok(connection.write_back()?)) {
+                tracing::debug!(%error, "a log could not be written back just now");
+            }
+            After::Nothing
+        });
+        Self { work, cancelled: Arc::default(), deadline: Duration::MAX, essential: true }
+    }
+}
+
 impl Lane {
     pub(super) fn new(file: Arc<DataFile>) -> Self {
         Self {
@@ -145,6 +162,8 @@ impl Lane {
             writer: None,
             lock: None,
             opening: false,
+            held: false,
+            writing_back: false,
             descriptors: 0,
             last_used: 0,
             in_reads: [false; PACES],
@@ -187,6 +206,7 @@ impl Lane {
     /// Whether a read could start at a pace now, given a place and descriptors.
     pub(super) fn can_read(&self, pace: Pace) -> bool {
         !self.opening
+            && !self.held
             && !self.reads[pace.index()].is_empty()
             && self.running_reads() < READERS
             && (pace == Pace::QUICK || (self.may_be_at(pace) && self.slow_reads() < SLOW_READERS))
@@ -211,10 +231,25 @@ impl Lane {
     pub(super) fn can_write(&self) -> bool {
         !self.opening
             && match self.turn {
-                Turn::Free => !self.writes.is_empty(),
+                Turn::Free => !self.writes.is_empty() && (!self.held || self.writing_back),
                 Turn::Leased => !self.lease.is_empty(),
                 Turn::Running => false,
             }
+    }
+
+    /// Reads that overlap keep SQLite from ever beginning the log anew, so that it would grow until the disk is full,
+    /// everyone's. When it is too long, it is written back while nothing runs on the file.
+    pub(super) fn log_is(&mut self, too_long: bool) {
+        // Tried once, and again after the next write: another process may be in the way.
+        let tried = std::mem::take(&mut self.writing_back);
+        self.held = too_long && !tried;
+    }
+
+    pub(super) fn write_back_if_due(&mut self) {
+        if self.held && self.is_at_rest() && !self.writing_back {
+            self.writing_back = true;
+            self.writes.push_front(Job::write_back());
+        }
     }
 
     /// Whether nothing runs and no transaction is open, though something may wait.

@@ -28,6 +28,8 @@ pub(crate) struct PoolConfig {
     pub(crate) deadline: Duration,
     /// When a write counts as done.
     pub(crate) synchronous: Synchronous,
+    /// How many bytes a file's log may have before it is written back at the price of a pause.
+    pub(crate) log: u64,
 }
 
 /// When a write counts as done.
@@ -88,7 +90,7 @@ impl Pool {
     #[cfg(test)]
     pub(crate) fn for_test() -> Self {
         let deadline = Duration::from_secs(60);
-        Self::new(PoolConfig { descriptors: 200, deadline, synchronous: Synchronous::Normal })
+        Self::new(PoolConfig { descriptors: 200, deadline, synchronous: Synchronous::Normal, log: u64::MAX })
     }
 
     /// Runs `job` on the file's one connection that writes, each statement a transaction of its own.

@@ -67,6 +67,8 @@ pub(super) struct Finished {
     pub(super) lost: usize,
     /// The job itself, where it is to run again.
     pub(super) again: Option<Job>,
+    /// A write, or a transaction, has ended and left a log that is too long.
+    pub(super) long_log: bool,
 }
 
 impl State {
@@ -363,7 +365,9 @@ impl State {
                 After::Nothing | After::Again => done.queue == Queue::Lease,
             };
             lane.turn = if still_leased { Turn::Leased } else { Turn::Free };
+            lane.log_is(done.long_log);
         }
+        lane.write_back_if_due();
         self.remember_use(done.key);
     }
 

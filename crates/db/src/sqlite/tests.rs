@@ -19,7 +19,7 @@ const ENDLESS: &str =
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
 
 fn pool(descriptors: usize, deadline: Duration) -> Pool {
-    Pool::new(PoolConfig { descriptors, deadline, synchronous: Synchronous::Normal })
+    Pool::new(PoolConfig { descriptors, deadline, synchronous: Synchronous::Normal, log: u64::MAX })
 }
 
 /// A file that holds its tenant's number.
@@ -351,4 +351,40 @@ async fn a_file_that_is_not_there_is_an_error_and_is_not_made() {
     let file = Arc::new(DataFile::new(TenantId::new(9), path, lock));
     assert!(matches!(canaries(&pool, &file).await, Err(EngineError::Lock(LockError::Missing))));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+/// Each of them begins before another has ended, so that SQLite itself never finds a moment to begin the log anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_that_overlap_do_not_let_a_log_grow_without_end() {
+    const LONGEST: u64 = 1 << 20;
+    let folder = tempfile::tempdir().unwrap();
+    let config =
+        PoolConfig { descriptors: 100, deadline: HANG, synchronous: Synchronous::Normal, log: LONGEST };
+    let (pool, file) = (Pool::new(config), file(folder.path(), 1));
+    pool.write(&file, |db| db.execute("CREATE TABLE large (content BLOB)", [])).await.unwrap();
+    let mut readers = JoinSet::new();
+    for _ in 0..3 {
+        let (pool, file) = (pool.clone(), Arc::clone(&file));
+        readers.spawn(async move {
+            loop {
+                let counted = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 200000) \
+                               SELECT count(*) FROM n, (SELECT count(*) FROM canary)";
+                let counted =
+                    pool.read(&file, move |db| db.query_row(counted, [], |row| row.get::<_, i64>(0)));
+                assert_eq!(counted.await.unwrap(), 200_000);
+            }
+        });
+    }
+    let log = folder.path().join("1.db-wal");
+    let mut longest = 0;
+    for _ in 0..2_000 {
+        let insert = "INSERT INTO large VALUES (randomblob(8000))";
+        timeout(HANG, pool.write(&file, |db| db.execute(insert, []))).await.unwrap().unwrap();
+        longest = longest.max(std::fs::metadata(&log).unwrap().len());
+    }
+    assert!(longest <= 2 * LONGEST, "{longest} bytes, and a write adds some thousands");
+    assert!(readers.try_join_next().is_none(), "the readers go on");
+    let count = "SELECT count(*) FROM large";
+    let stored = pool.read(&file, |db| db.query_row(count, [], |row| row.get::<_, i64>(0))).await;
+    assert_eq!(stored.unwrap(), 2_000);
 }

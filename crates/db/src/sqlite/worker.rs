@@ -30,6 +30,7 @@ fn perform(pool: &Arc<Shared>, mut task: Task) -> Finished {
         connection: None,
         lost: task.cost,
         again: None,
+        long_log: false,
     };
     let opened = match task.connection.take() {
         Some(connection) => Ok(connection),
@@ -89,6 +90,8 @@ fn run_job(pool: &Arc<Shared>, task: Task, connection: OpenConnection, done: &mu
         After::Released => false,
         After::Nothing | After::Again => task.queue == Queue::Lease,
     };
+    let wrote = matches!(task.queue, Queue::Writes | Queue::Lease) && !leased;
+    done.long_log = wrote && task.file.log_length() > pool.config.log;
     if !leased && done.connection.as_ref().is_some_and(OpenConnection::in_transaction) {
         // Unreachable while the authorizer holds; closing it is what keeps it from the next caller.
         done.connection = None;

@@ -2,9 +2,24 @@
 
 use std::sync::Arc;
 
-use rusqlite::{CachedStatement, Connection};
+use rusqlite::{CachedStatement, Connection, ffi};
 
-use crate::model::{ModelMeta, Row, Statement, StoredRow, ValueError, untyped};
+use crate::model::{ModelMeta, Row, Statement, StoredRow, Value, ValueError, untyped};
+
+/// The most bytes that the rows of one answer take, as near as that costs nothing to know: what one answer takes of the
+/// memory, all tenants lack.
+const MOST_BYTES: usize = 256 * 1_024 * 1_024;
+
+/// The bytes that the rows of an answer may still take.
+struct Room(usize);
+
+impl Room {
+    fn take(&mut self, bytes: usize) -> Result<(), rusqlite::Error> {
+        let too_large = || rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_TOOBIG), None);
+        self.0 = self.0.checked_sub(bytes).ok_or_else(too_large)?;
+        Ok(())
+    }
+}
 
 /// Runs a statement and reads each row with `decode`. The outer error is the database's, the inner one a row's.
 pub(super) fn rows<T>(
@@ -15,12 +30,14 @@ pub(super) fn rows<T>(
 ) -> Result<Result<Vec<T>, ValueError>, rusqlite::Error> {
     let mut prepared = prepare(connection, statement)?;
     let mut rows = prepared.raw_query();
-    let mut decoded = Vec::new();
+    let (mut decoded, mut room) = (Vec::new(), Room(MOST_BYTES));
     while let Some(row) = rows.next()? {
-        match decode(&StoredRow::new(row, model)) {
-            Ok(row) => decoded.push(row),
+        let row = StoredRow::new(row, model);
+        match decode(&row) {
+            Ok(value) => decoded.push(value),
             Err(error) => return Ok(Err(error)),
         }
+        room.take(size_of::<T>() + row.bytes())?;
     }
     Ok(Ok(decoded))
 }
@@ -30,10 +47,16 @@ pub(crate) fn raw_rows(connection: &Connection, statement: &Statement) -> Result
     let mut prepared = prepare(connection, statement)?;
     let columns: Arc<[String]> = prepared.column_names().map(str::to_owned).collect();
     let mut rows = prepared.raw_query();
-    let mut read = Vec::new();
+    let (mut read, mut room) = (Vec::new(), Room(MOST_BYTES));
     while let Some(row) = rows.next()? {
-        let values = (0..columns.len()).map(|index| row.get_ref(index).map(untyped));
-        read.push(Row::raw(Arc::clone(&columns), values.collect::<Result<_, _>>()?));
+        room.take(size_of::<Row>())?;
+        let values = (0..columns.len()).map(|index| {
+            let value = row.get_ref(index)?;
+            let bytes = value.as_bytes_or_null().ok().flatten().map_or(0, <[u8]>::len);
+            room.take(size_of::<Value>() + bytes)?;
+            Ok(untyped(value))
+        });
+        read.push(Row::raw(Arc::clone(&columns), values.collect::<Result<_, rusqlite::Error>>()?));
     }
     Ok(read)
 }

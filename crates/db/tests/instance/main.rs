@@ -7,6 +7,7 @@ mod claiming;
 mod common;
 mod creating;
 mod damaged;
+mod doors;
 mod faults;
 mod migrating;
 mod opening;

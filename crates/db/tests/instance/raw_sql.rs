@@ -2,7 +2,7 @@
 //! the connection, and takes no more than its share.
 
 use tenantry_db::TenantDb;
-use tenantry_db::model::{QueryError, Value};
+use tenantry_db::model::{Model, QueryError, Value};
 
 use crate::common::*;
 
@@ -186,6 +186,36 @@ async fn what_is_too_large_is_refused_and_everyone_goes_on() {
         assert!(matches!(refused, Err(QueryError::Database(_))), "{sql:.60}: {refused:?}");
     }
     assert_eq!(titles(&db).await.unwrap(), ["one"]);
+}
+
+/// A row of a view, which takes no disk.
+#[derive(Model, Clone, Debug)]
+#[model(app = "notes", crate = "tenantry_db")]
+struct Page {
+    #[field(primary_key)]
+    id: i64,
+    text: String,
+}
+
+/// Without a bound, both take memory for as long as an operation may run.
+#[tokio::test]
+async fn an_answer_that_is_too_large_is_refused_before_it_takes_the_memory() {
+    let site = Site::new();
+    let instance = site.open();
+    make(&instance, "acme").await;
+    let db = door(&instance, "acme");
+    let pages = "CREATE VIEW notes_page AS WITH RECURSIVE n(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n) \
+                 SELECT id, hex(zeroblob(4000000)) AS text FROM n";
+    db.raw_execute(pages, vec![]).await.unwrap();
+    let found = db.query::<Page>().limit(30).all().await.unwrap();
+    assert_eq!(found.iter().map(|page| page.text.len()).sum::<usize>(), 240_000_000);
+    drop(found);
+    for endless in [db.query::<Page>(), db.query::<Page>().limit(40)] {
+        assert!(matches!(endless.all().await.map(drop), Err(QueryError::TooLarge)));
+    }
+    let raw = db.raw("SELECT text FROM notes_page", vec![]).await.map(drop);
+    assert!(matches!(raw, Err(QueryError::TooLarge)), "{raw:?}");
+    assert_eq!(db.raw("SELECT id FROM notes_page LIMIT 1000", vec![]).await.unwrap().len(), 1_000);
 }
 
 /// Each of these ends the transaction inside SQLite. Nothing that comes later may then be kept on its own.

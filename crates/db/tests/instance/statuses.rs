@@ -89,7 +89,7 @@ async fn a_renamed_tenant_keeps_its_data_and_its_open_doors() {
 
     let error = instance.directory().rename(id, slug("globex"), None).await.unwrap_err();
     assert!(matches!(error, RenameError::Taken(_)), "{error}");
-    instance.directory().rename(id, slug("initech"), Some("Initech".to_owned())).await.unwrap();
+    instance.directory().rename(id, slug("initech"), Some("Initech".parse().unwrap())).await.unwrap();
     assert!(instance.directory().record(&slug("acme")).is_none());
     assert_eq!(by_host(&instance, "acme.example").unwrap().name(), "Initech");
     assert_eq!(titles(&door(&instance, "initech")).await.unwrap(), ["kept"]);

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{self, Read};
 
 use serde::Deserialize;
-use tenantry_core::{HostName, Slug};
+use tenantry_core::{HostName, Slug, TenantName};
 
 /// A tenant to make.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct Entry {
     /// The host names that lead to it, the primary one first.
     pub domains: Vec<HostName>,
     /// Its name for people; the slug where the file has none.
-    pub name: String,
+    pub name: TenantName,
 }
 
 /// Raised when a file of tenants can't be used. Nothing of such a file is made.
@@ -24,11 +24,14 @@ pub enum TenantsFileError {
     /// It can't be read.
     #[error("can't read the file of tenants: {0}")]
     Read(#[from] io::Error),
+    /// It has more than 64 MiB: no list of tenants, but something else that goes on and on.
+    #[error("the file of tenants has more than {} MiB", LONGEST >> 20)]
+    TooLong,
     /// It lists nobody.
     #[error("the file of tenants lists none")]
     Empty,
     /// Some lines are wrong: all of them.
-    #[error("the file of tenants can't be used:{}", .0.iter().map(|fault| format!("\n  {fault}")).collect::<String>())]
+    #[error("the file of tenants can't be used:{}", listed(.0))]
     Lines(Vec<LineFault>),
 }
 
@@ -50,6 +53,15 @@ struct Words {
     name: String,
 }
 
+/// Bytes in a file of tenants at most: a million of them, with a domain and a name each.
+const LONGEST: u64 = 64 << 20;
+
+/// Faults that are told at most.
+const MOST_FAULTS: usize = 50;
+
+/// Characters of a word that are repeated at most, where it is wrong.
+const MOST_CHARACTERS: usize = 60;
+
 type Numbered<T> = (u64, Result<T, String>);
 
 /// Reads a file of tenants. A first line `slug,domain,name` is a heading; empty lines and lines that begin with `#`
@@ -57,9 +69,11 @@ type Numbered<T> = (u64, Result<T, String>);
 ///
 /// # Errors
 /// Raised when the file can't be read, lists nobody, or has lines that are wrong or name the same tenant or domain.
-pub fn read(mut file: impl Read) -> Result<Vec<Entry>, TenantsFileError> {
+pub fn read(file: impl Read) -> Result<Vec<Entry>, TenantsFileError> {
     let mut text = String::new();
-    file.read_to_string(&mut text)?;
+    if u64::try_from(file.take(LONGEST + 1).read_to_string(&mut text)?).is_ok_and(|read| read > LONGEST) {
+        return Err(TenantsFileError::TooLong);
+    }
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let words = if text.trim_start().starts_with('{') { json_lines(text) } else { separated(text) };
     let entries = words.into_iter().map(|(line, words)| (line, words.and_then(parse)));
@@ -105,11 +119,32 @@ fn columns(record: &csv::StringRecord) -> Result<Words, String> {
 }
 
 fn parse(words: Words) -> Result<Entry, String> {
-    let slug: Slug = words.slug.parse().map_err(|error| format!("slug {:?}: {error}", words.slug))?;
-    let domain = |text: String| text.parse().map_err(|error| format!("domain {text:?}: {error}"));
+    let slug: Slug = words.slug.parse().map_err(|error| format!("slug {}: {error}", quoted(&words.slug)))?;
+    let domain = |text: String| text.parse().map_err(|error| format!("domain {}: {error}", quoted(&text)));
     let domains = words.domains.into_iter().map(domain).collect::<Result<_, _>>()?;
-    let name = if words.name.is_empty() { slug.to_string() } else { words.name };
+    let name = match words.name.as_str() {
+        "" => TenantName::from(&slug),
+        name => name.parse().map_err(|error| format!("name {}: {error}", quoted(name)))?,
+    };
     Ok(Entry { slug, domains, name })
+}
+
+/// A word that is wrong, in quotes and not endless.
+fn quoted(word: &str) -> String {
+    match word.char_indices().nth(MOST_CHARACTERS) {
+        Some((end, _)) => format!("{:?}…", &word[..end]),
+        None => format!("{word:?}"),
+    }
+}
+
+/// The faults, a line each, and how many more there are.
+fn listed(faults: &[LineFault]) -> String {
+    let mut lines: Vec<String> =
+        faults.iter().take(MOST_FAULTS).map(|fault| format!("\n  {fault}")).collect();
+    if let Some(more) = faults.len().checked_sub(MOST_FAULTS).filter(|more| *more > 0) {
+        lines.push(format!("\n  and {more} more"));
+    }
+    lines.concat()
 }
 
 /// The entries, once no two of them claim the same slug or domain.
@@ -149,7 +184,7 @@ mod tests {
 
     fn entry(slug: &str, domains: &[&str], name: &str) -> Entry {
         let domains = domains.iter().map(|domain| domain.parse().unwrap()).collect();
-        Entry { slug: slug.parse().unwrap(), domains, name: name.to_owned() }
+        Entry { slug: slug.parse().unwrap(), domains, name: name.parse().unwrap() }
     }
 
     #[test]
@@ -183,6 +218,30 @@ mod tests {
         assert_eq!(lines[3], "line 4: slug acme is on line 1 already");
         assert_eq!(lines[4], "line 5: domain acme.example is on line 1 already");
         assert_eq!(lines[5], "line 6: 4 columns, but there are 3: slug,domain,name");
+    }
+
+    #[test]
+    fn a_hostile_file_is_told_in_a_few_lines() {
+        let long = "A".repeat(1_000_000);
+        let message = read(long.as_bytes()).unwrap_err().to_string();
+        assert_eq!(
+            message,
+            format!(
+                "the file of tenants can't be used:\n  line 1: slug \"{}\"…: a slug is at most 40 characters long",
+                "A".repeat(60)
+            )
+        );
+        let many = "A\n".repeat(1_000);
+        let message = read(many.as_bytes()).unwrap_err().to_string();
+        assert_eq!(message.lines().count(), 52, "{message}");
+        assert!(message.ends_with("\n  and 950 more"), "{message}");
+        let forged = "acme,acme.example,\"Acme\nline 2: fine\"\n";
+        let message = read(forged.as_bytes()).unwrap_err().to_string();
+        assert!(
+            message.contains(r#"name "Acme\nline 2: fine": a tenant's name holds no control"#),
+            "{message}"
+        );
+        assert!(matches!(read(io::repeat(b'a')), Err(TenantsFileError::TooLong)));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! `check` and `hosts`: whether all that is configured can be used, and what would be unsafe in production.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use serde::Serialize;
 use tenantry_core::HostPattern;
@@ -12,7 +14,7 @@ use super::Context;
 use super::instance::unserved;
 use crate::cli::args::CheckArgs;
 use crate::cli::{Failure, counted};
-use crate::config::Effective;
+use crate::config::{Effective, Origin};
 
 /// Seconds: as long as is right to try https out, and no longer.
 const HSTS_FOR_TRIAL: u32 = 3_600;
@@ -103,6 +105,10 @@ impl Context {
     fn unsafe_in_production(&self) -> Vec<String> {
         let settings = self.settings();
         let mut found = Vec::new();
+        if let Some(dotenv) = self.readable_secret() {
+            let dotenv = dotenv.display();
+            found.push(format!("{dotenv} holds SECRET_KEY and others can read it: chmod 600 {dotenv}"));
+        }
         if settings.debug {
             found.push("DEBUG is on: pages name tenants and hosts to anyone".to_owned());
         }
@@ -125,7 +131,20 @@ impl Context {
         if settings.tenant_header.is_some() && settings.trusted_proxies.is_empty() {
             found.push("TENANT_HEADER is on without TRUSTED_PROXIES: any client names its tenant".to_owned());
         }
+        if settings.tenant_path_prefix.is_some() {
+            let why = "TENANT_PATH_PREFIX is on: browsers take all tenants below it for one site, where a script of one \
+                       reaches the pages of all";
+            found.push(why.to_owned());
+        }
         found
+    }
+
+    /// The `.env` that the secret key is from, where others than its owner can read it.
+    fn readable_secret(&self) -> Option<&Path> {
+        let key = self.loaded.effective.iter().find(|effective| effective.name == "SECRET_KEY")?;
+        let Origin::Dotenv { path, .. } = &key.origin else { return None };
+        let mode = std::fs::metadata(path).ok()?.permissions().mode();
+        (mode & 0o077 != 0).then_some(path)
     }
 
     /// Prints what a hosts file needs so that this machine reaches every tenant.

@@ -59,7 +59,7 @@ impl Context {
             None => {
                 let domain: HostName = format!("{slug}.localhost").parse()?;
                 let home = Home::Server { alias: None, isolation: Isolation::Database };
-                let name = Some(name.to_owned());
+                let name = Some(name.parse()?);
                 instance
                     .create_tenant(NewTenant { slug: slug.clone(), name, domains: vec![domain], home })
                     .await?

@@ -157,7 +157,9 @@ settings! {
     /// The request header that names a tenant by its slug. Only for a server that nobody but a proxy can reach, since
     /// a client can send any header.
     tenant_header "TENANT_HEADER": Option<HeaderName> = Fallback::Unset("off: no header names a tenant");
-    /// Serves each tenant below a path too: with `/t`, the tenant acme at /t/acme/.
+    /// Serves each tenant below a path too: with `/t`, the tenant acme at /t/acme/. To a browser all of them are then
+    /// one site: signing in to one signs out of another, and a script that one tenant's people could put on a page
+    /// would reach the pages of all. Only for tenants that trust each other, or whose pages show no one's scripts.
     tenant_path_prefix "TENANT_PATH_PREFIX": Option<PathPrefix> = Fallback::Unset("off: no path names a tenant");
     /// Who may read the list of all tenants at `/api/tenants`.
     tenants_api "TENANTS_API": TenantsAccess = Fallback::Text("operators");

@@ -63,7 +63,7 @@ pub(crate) async fn instance(folder: &TempDir) -> Instance {
     for (slug, name) in [("acme", "Acme"), ("globex", "Globex & Sons")] {
         let new = NewTenant {
             slug: slug.parse().unwrap(),
-            name: Some(name.to_owned()),
+            name: Some(name.parse().unwrap()),
             domains: vec![format!("{slug}.example").parse().unwrap()],
             home: Home::Server { alias: None, isolation: Isolation::Database },
         };

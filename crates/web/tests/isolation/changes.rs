@@ -78,7 +78,7 @@ async fn two_tenants_that_swap_their_slugs_keep_their_data() {
     let rename = async |tenant: usize, slug: &str| {
         let name = format!("{} once more", watch.name(tenant));
         let directory = watch.site.instance.directory();
-        directory.rename(ids[tenant], slug.parse().unwrap(), Some(name)).await.unwrap();
+        directory.rename(ids[tenant], slug.parse().unwrap(), Some(name.parse().unwrap())).await.unwrap();
     };
     let findings = watch.during(async {
         for round in 0..3 {

@@ -101,7 +101,7 @@ fn title(number: i64, canary: &str) -> String {
 pub(crate) async fn stage(instance: &Instance, slug: &str, host: &str, canary: String) -> Staged {
     let new = NewTenant {
         slug: slug.parse().unwrap(),
-        name: Some(canary.clone()),
+        name: Some(canary.parse().unwrap()),
         domains: vec![host.parse().unwrap()],
         home: Home::Server { alias: None, isolation: Isolation::Database },
     };

@@ -139,6 +139,18 @@ async fn a_long_text_is_searched_for_as_a_short_one() {
     assert_eq!(found(Note::BODY.contains_ignoring_case(long.to_ascii_lowercase())).await, ["long"]);
     assert_eq!(found(Note::BODY.starts_with_ignoring_case(format!("X{long}"))).await, ["long"]);
     assert!(found(Note::BODY.contains_ignoring_case(format!("{long}%"))).await.is_empty());
+    let longest = "a".repeat(4_096);
+    for condition in
+        [Note::BODY.contains(longest.clone()), Note::BODY.contains_ignoring_case(longest.clone())]
+    {
+        assert!(found(condition).await.is_empty());
+    }
+    let longer = format!("{longest}a");
+    assert!(found(Note::BODY.starts_with(longer.clone()).or(Note::BODY.eq(longer.clone()))).await.is_empty());
+    for condition in [Note::BODY.contains(longer.clone()), Note::BODY.contains_ignoring_case(longer)] {
+        let refused = db.query::<Note>().filter(condition).all().await;
+        assert!(matches!(refused, Err(QueryError::TooLarge)), "{refused:?}");
+    }
 }
 
 #[tokio::test]

@@ -92,6 +92,44 @@ async fn one_statement_has_only_so_many_values() {
     assert_eq!(error.to_string(), "32767 values are too many for one statement, at most 32766 are allowed");
 }
 
+/// A search for each of someone's words, say: however many there are, no thread's stack ends for it, and none is busy
+/// for minutes.
+#[tokio::test]
+async fn conditions_are_neither_many_nor_deep_without_end() {
+    let (_folder, db) = door().await;
+    for title in ["one", "two", "three"] {
+        db.insert(note(title)).await.unwrap();
+    }
+    let title = |number: usize| Note::TITLE.eq(number.to_string());
+    let any = |count| (1..count).map(title).fold(Note::TITLE.eq("two"), crate::model::Condition::or);
+    let none =
+        |count| (1..count).map(|at| !title(at)).fold(Note::TITLE.ne("two"), crate::model::Condition::and);
+    let count = async |condition| db.query::<Note>().filter(condition).count().await;
+    for length in [1, 2, 3, 7, 999] {
+        assert_eq!(count(any(length)).await.unwrap(), 1, "{length}");
+        assert_eq!(count(none(length)).await.unwrap(), 2, "{length}");
+    }
+    let filtered =
+        |count| (1..count).fold(db.query::<Note>(), |query, at| query.filter(Note::TITLE.ne(at.to_string())));
+    assert_eq!(filtered(1_000).count().await.unwrap(), 3);
+    for length in [1_001, 100_000] {
+        assert!(matches!(count(any(length)).await, Err(QueryError::TooLarge)), "{length}");
+        assert!(matches!(count(none(length)).await, Err(QueryError::TooLarge)), "{length}");
+        assert!(matches!(filtered(length + 1).count().await, Err(QueryError::TooLarge)), "{length}");
+    }
+
+    let deep = |levels| {
+        let start = Note::TITLE.eq("two");
+        (0..levels).fold(start, |inner, _| Note::STATE.eq("draft").and(Note::TITLE.eq("x").or(inner)))
+    };
+    assert_eq!(count(deep(40)).await.unwrap(), 1);
+    for levels in [60, 100_000] {
+        assert!(matches!(count(deep(levels)).await, Err(QueryError::TooLarge)), "{levels}");
+    }
+    let negated = (0..100_001).fold(Note::TITLE.eq("two"), |inner, _| !inner);
+    assert!(matches!(count(negated).await, Err(QueryError::TooLarge)));
+}
+
 #[tokio::test]
 async fn a_column_of_another_model_is_refused() {
     let (_folder, db) = door().await;

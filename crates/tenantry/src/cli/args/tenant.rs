@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand};
-use tenantry_core::{Alias, HostName, Isolation, Slug};
+use tenantry_core::{Alias, HostName, Isolation, Slug, TenantName};
 
 /// What to do with tenants.
 #[derive(Debug, Subcommand)]
@@ -46,7 +46,7 @@ pub enum TenantCommand {
         new_slug: Option<Slug>,
         /// Its new name for people
         #[arg(long)]
-        name: Option<String>,
+        name: Option<TenantName>,
     },
     /// Delete a tenant; for 14 days `undelete` brings it back. Asks for the slug again
     Delete {
@@ -90,7 +90,7 @@ pub struct CreateArgs {
     pub slug: Option<Slug>,
     /// Its name for people; the slug when not given
     #[arg(long, conflicts_with = "from")]
-    pub name: Option<String>,
+    pub name: Option<TenantName>,
     /// A host name that leads to it; may be given several times, the primary one first
     #[arg(long = "domain", value_name = "HOST", conflicts_with = "from")]
     pub domains: Vec<HostName>,
