@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use idna::AsciiDenyList;
 use idna::uts46::{DnsLength, Hyphens, Uts46};
@@ -10,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::text::canonical_text;
 
-/// A canonical host: a name in lower-case ASCII without port or trailing dot, or an IP address of a request.
+/// A canonical host: a name in lower-case ASCII without port or trailing dot, or an IP address of a request. Cheap to
+/// clone.
 ///
 /// There are two doors, since a request may say more than an operator may:
 ///
@@ -30,7 +32,7 @@ use crate::text::canonical_text;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct HostName(Box<str>);
+pub struct HostName(Arc<str>);
 
 /// Raised when a request or a text does not name exactly one host; each variant says what is wrong.
 ///
@@ -290,7 +292,7 @@ fn split(text: &str) -> Result<(&str, Option<&str>), HostError> {
             None => Err(HostError::Ipv6),
         };
     }
-    if text.contains(['[', ']']) {
+    if text.bytes().any(|byte| matches!(byte, b'[' | b']')) {
         return Err(HostError::Ipv6);
     }
     match text.split_once(':') {
