@@ -1,11 +1,12 @@
 //! An instance: a data folder that is open, with its directory, its tenants' files and the history that they follow.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use hashbrown::HashMap;
 use tenantry_core::{Alias, Slug, Status, Tenant, TenantId, TenantRecord};
 use tokio::sync::Mutex;
 

@@ -62,7 +62,7 @@ impl Pool {
         let shared = self.shared();
         let key = shared.key(file.tenant());
         let connection = shared.lock().lend(key, file)?;
-        connection.clock.start(GLANCE, Arc::default(), None);
+        connection.clock.start_here(GLANCE);
         let outcome = catch_unwind(AssertUnwindSafe(|| job(&connection.db).map_err(EngineError::from)))
             .unwrap_or(Err(EngineError::Panicked));
         connection.clock.stop();
