@@ -2,10 +2,9 @@
 
 use std::net::SocketAddr;
 
-use axum::Router;
 use tenantry_core::Status;
 use tenantry_db::Instance;
-use tenantry_web::http::{listen, serve};
+use tenantry_web::http::{Site, listen, serve};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -75,7 +74,7 @@ impl Context {
     pub(super) async fn serve_on(
         &mut self,
         listener: TcpListener,
-        site: Router,
+        site: impl Site,
         instance: Instance,
     ) -> Result<(), Failure> {
         let limits = self.limits();

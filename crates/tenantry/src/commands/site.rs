@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use axum::Router;
 use tenantry_db::Instance;
 use tenantry_web::admin::Admin;
 use tenantry_web::auth::{FormTokens, Hasher, SecretKey};
-use tenantry_web::http::{Edge, HostRules, Limits, Resolvers};
+use tenantry_web::http::{Edge, HostRules, Limits, Resolvers, Site};
 use tenantry_web::rest::TenantsApi;
 
 use super::Context;
@@ -17,7 +16,7 @@ const KEY_HINT: &str = "leave it unset, and a good one is made and kept in the d
 
 impl Context {
     /// Every route of the instance and of its tenants, under the layers that find the tenant.
-    pub(super) fn site(&self, instance: &Instance) -> Result<Router, Failure> {
+    pub(super) fn site(&self, instance: &Instance) -> Result<impl Site + use<>, Failure> {
         let settings = self.settings();
         let hasher = Hasher::default();
         let tenants = TenantsApi::new(instance.directory().clone(), &hasher, settings.tenants_api);

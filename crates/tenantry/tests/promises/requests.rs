@@ -14,6 +14,7 @@ use tenantry::axum::{Json, Router};
 use tenantry::db::migrate::Registry;
 use tenantry::db::testkit::counted;
 use tenantry::prelude::*;
+use tenantry::web::http::InstanceRoutes;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufStream};
 use tokio::net::TcpStream;
 
@@ -104,7 +105,7 @@ async fn nothing_of_a_request_stays_after_it() {
     let of_tenants =
         Router::new().route("/who", get(who)).with_state(Arc::clone(&threads)).route("/leave", post(leave));
     let outside = get(async |tenant: Tenant| tenant.slug().to_string());
-    let site = Site::start(instance, Router::new().route("/outside", outside), of_tenants);
+    let site = Site::start(instance, InstanceRoutes::new().route("/outside", outside), of_tenants);
     let mut connection = Connection(BufStream::new(TcpStream::connect(site.address).await.unwrap()));
     for round in 0..5 {
         for (slug, other) in [("acme", "globex"), ("globex", "acme")] {
@@ -143,7 +144,7 @@ async fn the_counted_process() {
     let folder = tempfile::tempdir().unwrap();
     let of_tenants = Router::new().route("/notes", get(list));
     let instance = two_with_notes(folder.path()).await;
-    let site = Site::start(instance.clone(), Router::new(), of_tenants);
+    let site = Site::start(instance.clone(), InstanceRoutes::new(), of_tenants);
 
     let before = counted();
     let (listed, tenants) = site.get("acme.example", "/api/tenants").await;

@@ -14,7 +14,7 @@ use tenantry::db::migrate::Registry;
 use tenantry::db::{InstanceConfig, Location, Synchronous};
 use tenantry::prelude::*;
 use tenantry::web::auth::Hasher;
-use tenantry::web::http::{Edge, HostRules, Limits, Resolvers, listen, serve};
+use tenantry::web::http::{Edge, HostRules, InstanceRoutes, Limits, Resolvers, listen, serve};
 use tenantry::web::rest::{TenantsAccess, TenantsApi};
 
 /// The instance in `folder`, with `DB_LEGACY` beside its data.
@@ -57,7 +57,7 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    pub(crate) fn start(instance: Instance, of_the_instance: Router, of_tenants: Router) -> Self {
+    pub(crate) fn start(instance: Instance, of_the_instance: InstanceRoutes, of_tenants: Router) -> Self {
         let api =
             TenantsApi::new(instance.directory().clone(), &Hasher::default(), TenantsAccess::Public).routes();
         let edge = Edge {

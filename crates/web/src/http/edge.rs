@@ -14,8 +14,8 @@ use tower::util::MapResponseLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{
-    BodyLimitsLayer, DeadlineLayer, HeadLimitLayer, HostLayer, HostRules, ICON, Limits, OPTIONS_SCRIPT,
-    RequestIdLayer, Resolvers, STYLE, SecurityHeadersLayer, TenantLayer, error, health,
+    BodyLimitsLayer, DeadlineLayer, HeadLimitLayer, HostLayer, HostRules, ICON, InstanceRoutes, Limits,
+    OPTIONS_SCRIPT, RequestIdLayer, Resolvers, STYLE, SecurityHeadersLayer, Site, TenantLayer, error, health,
 };
 
 /// What stands between the network and an application's routes.
@@ -34,7 +34,12 @@ pub struct Edge {
 impl Edge {
     /// The whole site: `app`'s routes below the tenant of each request, `instance_routes` (the instance's own, on every
     /// allowed host) before any tenant is looked for, `/healthz` and `/readyz` before even the host is.
-    pub fn around(self, instance: Instance, instance_routes: Router, app: Router) -> Router {
+    pub fn around(
+        self,
+        instance: Instance,
+        instance_routes: InstanceRoutes,
+        app: Router,
+    ) -> impl Site + use<> {
         let Self { limits, hosts, resolvers, hsts } = self;
         let proxies = hosts.proxies.clone();
         let directory = instance.directory().clone();
@@ -45,20 +50,19 @@ impl Edge {
         // The body's limit is the edge's, not the extractors'.
         let checks =
             (host, BodyLimitsLayer::new(&limits), DeadlineLayer::new(&limits), DefaultBodyLimit::disable());
-        // One router for all that is the instance's own: each router on a request's way costs it some allocations.
-        health::routes(instance)
+        let own = health::routes(instance)
             .route(STYLE.path, get(async || STYLE.response()))
             .route(ICON.path, get(async || ICON.response()))
             .route(OPTIONS_SCRIPT.path, get(async || OPTIONS_SCRIPT.response()))
-            .merge(instance_routes.layer(checks.clone()))
-            .fallback_service(checks.layer(tenants.layer(app)))
-            .layer((
-                RequestIdLayer::new(proxies),
-                SecurityHeadersLayer::new(hsts),
-                // The catcher gives the body a type of its own.
-                MapResponseLayer::new(IntoResponse::into_response),
-                CatchPanicLayer::custom(error::panicked),
-                HeadLimitLayer::new(&limits),
-            ))
+            .merge(instance_routes.layer(checks.clone()));
+        let layers = (
+            RequestIdLayer::new(proxies),
+            SecurityHeadersLayer::new(hsts),
+            // The catcher gives the body a type of its own.
+            MapResponseLayer::new(IntoResponse::into_response),
+            CatchPanicLayer::custom(error::panicked),
+            HeadLimitLayer::new(&limits),
+        );
+        layers.layer(own.before(checks.layer(tenants.layer(app))))
     }
 }

@@ -100,7 +100,22 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Serves `app` (an [`axum::Router`], or any such service) on `listener` until `shutdown` is ready, then lets the
+/// What can be served: an [`axum::Router`], what [`Edge::around`](super::Edge::around) makes of one, or any such service.
+pub trait Site:
+    Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static
+{
+}
+
+impl<S> Site for S where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
+
+/// Serves `app` on `listener` until `shutdown` is ready, then lets the
 /// requests in flight end.
 ///
 /// Each request's extensions hold its peer's address (`ConnectInfo<SocketAddr>`) and an [`InFlight`].
@@ -116,16 +131,12 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
 /// # Ok(())
 /// # }
 /// ```
-pub async fn serve<S>(
+pub async fn serve<S: Site>(
     listener: TcpListener,
     app: S,
     limits: Limits,
     shutdown: impl Future<Output = ()> + Send,
-) -> Stopped
-where
-    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + Sync + 'static,
-    S::Future: Send,
-{
+) -> Stopped {
     let (stage, _) = watch::channel(Stage::Serving);
     let (held, mut all_done) = mpsc::channel(1);
     let server = Server { app, stage: stage.clone(), limits: Arc::new(limits), held };
@@ -152,11 +163,7 @@ struct Server<S> {
     held: mpsc::Sender<Infallible>,
 }
 
-impl<S> Server<S>
-where
-    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + Sync + 'static,
-    S::Future: Send,
-{
+impl<S: Site> Server<S> {
     /// Accepts connections for as long as it is polled.
     async fn accept_all(&self, listener: TcpListener) {
         let most = self.limits.connections.min(Semaphore::MAX_PERMITS / 2);
@@ -258,11 +265,7 @@ struct Answerer<S> {
     in_flight: InFlight,
 }
 
-impl<S> hyper::service::Service<hyper::Request<Incoming>> for Answerer<S>
-where
-    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send,
-{
+impl<S: Site> hyper::service::Service<hyper::Request<Incoming>> for Answerer<S> {
     type Response = hyper::Response<WatchedBody>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;

@@ -1,6 +1,5 @@
 //! `GET /api/tenants`: the list of tenants, in the words of the Django project that this one grew from.
 
-use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
@@ -13,7 +12,7 @@ use super::basic::{BadBasic, Credentials, credentials};
 use super::form::{self, Form, NoForm};
 use super::reply::{Detail, Reply};
 use crate::auth::{HashPolicy, Hasher, Password, PasswordHash, Verdict};
-use crate::http::Failure;
+use crate::http::{Failure, InstanceRoutes};
 
 /// The title of the page, and the name in the answer to OPTIONS.
 pub(super) const NAME: &str = "Tenant Map";
@@ -81,8 +80,8 @@ impl TenantsApi {
     }
 
     /// The routes.
-    pub fn routes(self) -> Router {
-        Router::new().route(PATH, any(answer)).with_state(self)
+    pub fn routes(self) -> InstanceRoutes {
+        InstanceRoutes::new().route(PATH, any(answer).with_state(self))
     }
 
     /// Whether a request with these headers may see the list. Credentials that are there must be right, even where
