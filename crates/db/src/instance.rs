@@ -11,9 +11,10 @@ use tokio::sync::Mutex;
 
 use crate::TenantDb;
 use crate::directory::{Changed, Directory, DirectoryError};
-use crate::migrate::{History, Registry, RegistryError};
+use crate::migrate::{History, Registry, RegistryError, judge};
 use crate::places::{Exposed, Location, PlaceError, Places, UnknownPlace};
 use crate::sqlite::{DataFile, Pool, PoolConfig, Synchronous};
+use crate::tenant_db::Gate;
 
 /// How an instance is opened.
 #[derive(Clone, Debug)]
@@ -75,11 +76,12 @@ pub(crate) struct Inner {
 /// The files of the tenants that were asked for since they became active.
 type Files = RwLock<HashMap<TenantId, Served>>;
 
-/// An active tenant's file, and the placement that it was made from.
+/// An active tenant's file, the gate before it, and the placement that it was made from.
 #[derive(Clone)]
 struct Served {
     placement: Placement,
     file: Arc<DataFile>,
+    gate: Arc<Gate>,
 }
 
 /// 256 MiB: what a tenant writes in a minute of reports that overlap, and far from a full disk.
@@ -121,7 +123,8 @@ impl Instance {
         &self.0.history
     }
 
-    /// The door to a tenant's data. Its file is opened at the first operation.
+    /// The door to a tenant's data. Its file is opened at the first operation, and no operation is done on data that is
+    /// behind or ahead of this program: see [`TenantDb::ready`].
     ///
     /// When the tenant stops being active, every door to its data is closed for good.
     ///
@@ -129,28 +132,37 @@ impl Instance {
     /// Raised when the tenant's data is at an alias that is not configured, or was not usable at the start.
     pub fn tenant_db(&self, tenant: &Tenant) -> Result<TenantDb, UnknownPlace> {
         let known = self.0.files.read().unwrap_or_else(PoisonError::into_inner).get(&tenant.id()).cloned();
-        let file = match known {
+        let Served { file, gate, .. } = match known {
             // An id alone is no proof: a tenant of another instance may have the same.
-            Some(served) if served.placement == *tenant.placement() => served.file,
-            _ => self.first_file(tenant)?,
+            Some(served) if served.placement == *tenant.placement() => served,
+            _ => self.first_served(tenant)?,
         };
-        Ok(TenantDb::new(tenant.clone(), file, self.0.pool.clone()))
+        Ok(TenantDb::new(tenant.clone(), file, gate, self.0.pool.clone()))
     }
 
-    fn first_file(&self, tenant: &Tenant) -> Result<Arc<DataFile>, UnknownPlace> {
+    fn first_served(&self, tenant: &Tenant) -> Result<Served, UnknownPlace> {
         let file = Arc::new(self.0.places.data_file(tenant.id(), tenant.placement())?);
+        let gate = Arc::new(self.gate(&file));
+        let first = Served { placement: tenant.placement().clone(), file, gate };
         let mut files = self.0.files.write().unwrap_or_else(PoisonError::into_inner);
         // Under the lock that a change of status needs too: a tenant that has just stopped being active gets a door
         // that is closed, and none that would be forgotten open.
-        let placement = tenant.placement();
         let active = self.0.directory.record_by_id(tenant.id()).and_then(active);
-        if active.is_some_and(|active| active.placement() == placement) {
-            let served = files.entry(tenant.id()).or_insert(Served { placement: placement.clone(), file });
-            Ok(Arc::clone(&served.file))
+        if active.is_some_and(|active| active.placement() == tenant.placement()) {
+            Ok(files.entry(tenant.id()).or_insert(first).clone())
         } else {
-            file.close();
-            Ok(file)
+            first.file.close();
+            Ok(first)
         }
+    }
+
+    /// The gate before a file: whether its data is of a version that this program serves.
+    fn gate(&self, file: &Arc<DataFile>) -> Gate {
+        let (pool, file, history) = (self.0.pool.clone(), Arc::clone(file), Arc::clone(&self.0.history));
+        Gate::new(move || {
+            let (pool, file, history) = (pool.clone(), Arc::clone(&file), Arc::clone(&history));
+            Box::pin(async move { judge(&pool, &file, &history).await })
+        })
     }
 
     /// The tenants whose data is at an alias that is not configured, not usable, or not as what it was.
@@ -204,7 +216,8 @@ impl Instance {
     }
 }
 
-/// Closes the files of tenants that are not active any more, or whose data is elsewhere now.
+/// Closes the files of tenants that are not active any more, or whose data is elsewhere now. What is known of the version
+/// of the others is looked at again: it may be what has changed.
 fn close_changed(changes: &[Changed], pool: &Pool, files: &Files) {
     for change in changes {
         let Some(before) = &change.before else { continue };
@@ -217,6 +230,8 @@ fn close_changed(changes: &[Changed], pool: &Pool, files: &Files) {
             if let Some(served) = served {
                 served.file.close();
             }
+        } else if let Some(served) = files.read().unwrap_or_else(PoisonError::into_inner).get(&before.id) {
+            served.gate.void();
         }
         // A migration opens files of tenants in any status, and a purge waits until every process has let go.
         let going = |after: &Arc<TenantRecord>| matches!(after.status, Status::Deleted | Status::Deleting);

@@ -7,13 +7,12 @@ use std::path::Path;
 use serde::Serialize;
 use tenantry_core::HostPattern;
 use tenantry_db::Instance;
-use tenantry_db::lifecycle::Target;
 use tenantry_web::rest::TenantsAccess;
 
 use super::Context;
-use super::instance::unserved;
+use super::instance::{behind, unserved};
+use crate::cli::Failure;
 use crate::cli::args::CheckArgs;
-use crate::cli::{Failure, counted};
 use crate::config::{Effective, Origin};
 
 /// Seconds: as long as is right to try https out, and no longer.
@@ -88,11 +87,7 @@ impl Context {
     ) -> Result<(), Failure> {
         faults.extend(unserved(instance));
         warnings.extend(instance.unusable().iter().map(ToString::to_string));
-        let behind = instance.behind(&Target::Fleet).await?.len();
-        if behind > 0 {
-            let behind = counted(behind, "tenant");
-            warnings.push(format!("{behind} may be behind: `migrate` brings them up to date"));
-        }
+        warnings.extend(behind(instance).await?);
         for alias in instance.unclaimed() {
             let (name, alias) = (alias.as_str().to_uppercase(), alias.as_str());
             let remedy = format!("`tenant create SLUG --domain HOST --database {alias}` gives it to one");

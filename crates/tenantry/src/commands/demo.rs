@@ -65,7 +65,7 @@ impl Context {
                     .await?
             }
         };
-        let db = door(instance, &record)?;
+        let db = door(instance, &record).await?;
         let tenant: Tenant = db.tenant().clone();
         self.app.fill(tenant, db.clone()).await?;
         let password = generate()?;

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tenantry_core::{Slug, Tenant, TenantRecord};
+use tenantry_db::lifecycle::Target;
+use tenantry_db::model::{QueryError, VersionError};
 use tenantry_db::{Instance, InstanceConfig, TenantDb};
 
 use super::Context;
 use crate::cli::args::Scope;
-use crate::cli::{Failure, Prompt};
+use crate::cli::{Failure, Prompt, counted};
 use crate::config::Settings;
 
 /// The longest that one operation on a tenant's data may run.
@@ -152,6 +154,16 @@ pub(super) fn unserved(instance: &Instance) -> Vec<String> {
     misplaced.chain(unreadable).collect()
 }
 
+/// A sentence about the tenants whose data is not known to be up to date, if there are any.
+pub(super) async fn behind(instance: &Instance) -> Result<Option<String>, Failure> {
+    let behind = instance.behind(&Target::Fleet).await?.len();
+    let sentence = || {
+        let (tenants, them) = (counted(behind, "tenant"), if behind == 1 { "it" } else { "them" });
+        format!("{tenants} may be behind, and not served until `migrate` has brought {them} up to date")
+    };
+    Ok((behind > 0).then(sentence))
+}
+
 /// The tenant with this slug, in any status.
 pub(super) fn tenant_called(instance: &Instance, slug: &Slug) -> Result<Arc<TenantRecord>, Failure> {
     let directory = instance.directory();
@@ -166,11 +178,27 @@ pub(super) fn tenant_called(instance: &Instance, slug: &Slug) -> Result<Arc<Tena
     })
 }
 
-/// The door to a tenant's data, for a command. The tenant must be active, for a command as for a request.
-pub(super) fn door(instance: &Instance, record: &Arc<TenantRecord>) -> Result<TenantDb, Failure> {
-    let tenant = Tenant::from_record(Arc::clone(record))
-        .map_err(|error| Failure::new(format!("{}: {error}", record.slug)))?;
-    Ok(instance.tenant_db(&tenant)?)
+/// The door to a tenant's data, for a command. The tenant must be active and its data of this program's version, for a
+/// command as for a request.
+pub(super) async fn door(instance: &Instance, record: &Arc<TenantRecord>) -> Result<TenantDb, Failure> {
+    let slug = &record.slug;
+    let tenant =
+        Tenant::from_record(Arc::clone(record)).map_err(|error| Failure::new(format!("{slug}: {error}")))?;
+    let db = instance.tenant_db(&tenant)?;
+    match db.ready().await {
+        Ok(()) => Ok(db),
+        Err(QueryError::Version(error)) => {
+            let refused = Failure::new(format!("{slug}: {error}"));
+            Err(match error {
+                VersionError::Behind { .. } => {
+                    refused.hint(format!("`migrate --tenant {slug}` brings it up to date"))
+                }
+                VersionError::Ahead { .. } => refused.hint("use the newer program that migrated it"),
+                _ => refused,
+            })
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// What is said where a slug leads to nothing.

@@ -19,7 +19,7 @@ impl Context {
     pub(super) async fn createsuperuser(&mut self, args: CreatesuperuserArgs) -> Result<(), Failure> {
         let instance = self.open()?;
         let record = self.tenant_of(&instance, &args.scope, args.noinput)?;
-        let db = door(&instance, &record)?;
+        let db = door(&instance, &record).await?;
         let input = SuperuserInput::new(&args, &self.sources);
         let mut prompt = Prompt::process(args.noinput);
         let accept =
@@ -47,7 +47,7 @@ impl Context {
     pub(super) async fn changepassword(&mut self, args: ChangepasswordArgs) -> Result<(), Failure> {
         let instance = self.open()?;
         let record = self.tenant_of(&instance, &args.scope, false)?;
-        let db = door(&instance, &record)?;
+        let db = door(&instance, &record).await?;
         let mut prompt = Prompt::process(false);
         let username: Username = match args.username {
             Some(username) => username.parse()?,

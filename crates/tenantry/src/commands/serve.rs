@@ -9,6 +9,7 @@ use tenantry_web::http::{listen, serve};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::instance::behind;
 use super::migrate::tell_unclaimed;
 use super::{Context, logging};
 use crate::cli::{Failure, counted};
@@ -22,6 +23,9 @@ impl Context {
         let listener = self.listener().await?;
         let instance = self.open()?;
         self.recover(&instance).await?;
+        if let Some(sentence) = behind(&instance).await? {
+            self.out.warn(sentence);
+        }
         let site = self.site(&instance)?;
         self.greet(&instance, listener.local_addr()?);
         self.serve_on(listener, site, instance).await
