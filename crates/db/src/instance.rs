@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use crate::TenantDb;
 use crate::directory::{Changed, Directory, DirectoryError};
 use crate::migrate::{History, Registry, RegistryError, judge};
-use crate::places::{Exposed, Location, PlaceError, Places, UnknownPlace};
+use crate::places::{DIRECTORY, Exposed, Location, PlaceError, Places, UnknownPlace};
 use crate::sqlite::{DataFile, Pool, PoolConfig, Synchronous};
 use crate::tenant_db::Gate;
 
@@ -33,6 +33,16 @@ pub struct InstanceConfig {
     pub synchronous: Synchronous,
     /// Who is written into the audit for what this process does.
     pub actor: String,
+}
+
+impl InstanceConfig {
+    /// Whether there is an instance already: to open it makes nothing but what may be missing of it.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        let directory = self.directory.clone().unwrap_or_else(|| self.data.join(DIRECTORY));
+        // What can't be looked at, to open it says why.
+        directory.try_exists().unwrap_or(true)
+    }
 }
 
 /// Raised when an instance can't be opened.

@@ -42,8 +42,9 @@ impl Context {
     pub(super) async fn check(&mut self, args: &CheckArgs) -> Result<(), Failure> {
         let settings = args.config.then(|| self.loaded.effective.iter().map(Shown::of).collect::<Vec<_>>());
         let (mut faults, mut warnings) = (Vec::new(), Vec::new());
-        match self.open() {
-            Ok(instance) => {
+        match self.open_if_there() {
+            Ok(None) => self.out.note(format_args!("{}; what is configured is checked", self.no_instance())),
+            Ok(Some(instance)) => {
                 self.look_through(&instance, &mut faults, &mut warnings).await?;
                 if args.deploy {
                     warnings.extend(exposed(&instance));
@@ -147,7 +148,11 @@ impl Context {
         let instance = self.open()?;
         let listen = self.settings().listen.host().parse::<IpAddr>().ok();
         let address = listen.filter(|ip| !ip.is_unspecified()).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        for record in instance.directory().records() {
+        let records = instance.directory().records();
+        if records.is_empty() {
+            self.out.note("there is no tenant yet: tenant create SLUG --domain HOST makes the first one");
+        }
+        for record in records {
             // Browsers and most systems take these for this machine by themselves (RFC 6761, section 6.3).
             let domains = record.domains.iter().filter(|domain| !domain.as_str().ends_with(".localhost"));
             for domain in domains {

@@ -67,19 +67,40 @@ impl Descriptors {
 }
 
 impl Context {
-    /// Opens the instance. Nothing that was left half done is ended here: `serve` and `reconcile` do that.
+    /// Opens the instance, which must be there. Nothing that was left half done is ended here: `serve` and `reconcile` do
+    /// that.
     pub(super) fn open(&self) -> Result<Instance, Failure> {
-        self.open_within(DEADLINE)
+        self.open_if_there()?.ok_or_else(|| {
+            let hint = "`tenant create SLUG --domain HOST` makes it with its first tenant; --data FOLDER names another folder";
+            Failure::new(self.no_instance()).hint(hint)
+        })
+    }
+
+    /// Opens the instance if there is one, and makes nothing.
+    pub(super) fn open_if_there(&self) -> Result<Option<Instance>, Failure> {
+        let config = self.config(DEADLINE);
+        let instance = config.is_there().then(|| Instance::open(config, self.app.registry()));
+        Ok(instance.transpose()?)
+    }
+
+    /// What is said where there is no instance.
+    pub(super) fn no_instance(&self) -> String {
+        format!("there is no instance in {} yet", self.settings().data_dir.display())
+    }
+
+    /// Opens the instance, and makes what is missing of it.
+    pub(super) fn open_or_make(&self) -> Result<Instance, Failure> {
+        Ok(Instance::open(self.config(DEADLINE), self.app.registry())?)
     }
 
     /// Opens the instance to migrate what is in it.
     pub(super) fn open_to_migrate(&self) -> Result<Instance, Failure> {
-        self.open_within(MIGRATION_DEADLINE)
+        Ok(Instance::open(self.config(MIGRATION_DEADLINE), self.app.registry())?)
     }
 
-    fn open_within(&self, deadline: Duration) -> Result<Instance, Failure> {
+    fn config(&self, deadline: Duration) -> InstanceConfig {
         let settings = self.settings();
-        let config = InstanceConfig {
+        InstanceConfig {
             data: settings.data_dir.clone(),
             directory: settings.directory_url.as_ref().map(|file| file.path().clone()),
             databases: settings.databases.clone(),
@@ -87,8 +108,7 @@ impl Context {
             deadline,
             synchronous: settings.sqlite_synchronous,
             actor: self.actor(),
-        };
-        Ok(Instance::open(config, self.app.registry())?)
+        }
     }
 
     /// Who is written into the audit: the person at this machine.

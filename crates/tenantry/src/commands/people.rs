@@ -36,11 +36,18 @@ impl Context {
         let password = input.password(&mut prompt, |typed| check(typed, &attributes))?;
         // Checked already, by the same rules.
         let password = password.map(|typed| NewPassword::unchecked(password_of(&typed)));
+        let can_sign_in = password.is_some();
         let policy = self.policy(&db).await?;
         let new = NewSuperuser { username: username.clone(), email, password };
         create_superuser(&db, &Hasher::default(), policy, new).await?;
         instance.close().await;
         self.out.line(format_args!("{username} is a superuser of {} now", record.slug));
+        if !can_sign_in {
+            let slug = &record.slug;
+            self.out.note(format_args!(
+                "{username} has no password and can't sign in: `changepassword --tenant {slug} {username}` gives one"
+            ));
+        }
         Ok(())
     }
 

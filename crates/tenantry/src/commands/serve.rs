@@ -21,7 +21,7 @@ impl Context {
     pub(super) async fn serve(&mut self) -> Result<(), Failure> {
         logging::start(self.settings())?;
         let listener = self.listener().await?;
-        let instance = self.open()?;
+        let instance = self.open_or_make()?;
         self.recover(&instance).await?;
         if let Some(sentence) = behind(&instance).await? {
             self.out.warn(sentence);

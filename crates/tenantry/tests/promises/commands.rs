@@ -113,7 +113,7 @@ async fn a_fleet_goes_on_past_a_tenant_that_fails_and_names_it_and_a_name_is_nev
     migrate_ahead(folder, "initech", of_the_future(true)).await;
 
     // The second of three can't be migrated by this program. The third is, and next time only the second is asked.
-    for (alias, count) in [("migrate", "1 of 3 tenants"), ("migrate_schemas", "1 of 1 tenants")] {
+    for (alias, count) in [("migrate", "1 of 3 tenants"), ("migrate_schemas", "1 of 1 tenant")] {
         let done = run(folder, &format!("{alias} --jobs 1"));
         let said = String::from_utf8([done.stdout, done.stderr].concat()).unwrap();
         assert!(!done.status.success(), "{said}");
