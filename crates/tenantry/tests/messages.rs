@@ -6,7 +6,9 @@ mod common;
 
 use std::path::Path;
 
-use common::{command, files, ok, refused, two_tenants};
+use common::{Server, command, files, ok, refused, two_tenants};
+use reqwest::StatusCode;
+use reqwest::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, SET_COOKIE};
 
 /// What a command that succeeds says beside its results.
 fn beside(folder: &Path, words: &str) -> String {
@@ -122,4 +124,27 @@ fn a_wrong_host_in_a_setting_is_told_once() {
         said,
         format!("error: the configuration can't be used:\n  ALLOWED_HOSTS=a b (.env:1): {why}\n")
     );
+}
+
+#[tokio::test]
+async fn a_browser_finds_the_icon_and_the_admin_with_its_query() {
+    let folder = two_tenants();
+    let server = Server::start(folder.path());
+    let icon = server.get("acme.checkhost.local", "/favicon.ico", "").await;
+    assert_eq!(
+        (icon.status(), &icon.headers()[CONTENT_TYPE]),
+        (StatusCode::OK, &"image/svg+xml".parse().unwrap())
+    );
+    assert_eq!(icon.headers()[CACHE_CONTROL], "public, max-age=86400");
+    assert!(!icon.headers().contains_key(SET_COOKIE));
+    let drawn = icon.text().await.unwrap();
+    assert!(drawn.contains("<svg") && !drawn.contains("acme"), "{drawn}");
+    let other = server.get("evil.example", "/favicon.ico", "").await;
+    assert_eq!(other.status(), StatusCode::BAD_REQUEST);
+
+    for (asked, led) in [("/admin", "/admin/"), ("/admin?x=y&next=%2F", "/admin/?x=y&next=%2F")] {
+        let answer = server.get("acme.checkhost.local", asked, "").await;
+        assert_eq!(answer.status(), StatusCode::MOVED_PERMANENTLY);
+        assert_eq!(answer.headers()[LOCATION], led);
+    }
 }
