@@ -1,4 +1,4 @@
-//! The repository's own commands: `cargo xtask test` and `cargo xtask tidy`.
+//! The repository's own commands: `cargo xtask test`, `cargo xtask bench` and `cargo xtask tidy`.
 
 #![allow(
     clippy::print_stdout,
@@ -6,6 +6,7 @@
     reason = "these commands talk to the person who typed them"
 )]
 
+mod bench;
 mod python;
 mod test;
 mod tidy;
@@ -17,12 +18,14 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   test [ARGS]   every test there is, with what they need; ARGS go to `cargo test`
+  bench [ARGS]  the benchmark, release build included; `bench --help` tells its ARGS
   tidy          the repository's own rules";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let done = match args.split_first().map(|(command, rest)| (command.as_str(), rest)) {
         Some(("test", rest)) => test::run(rest),
+        Some(("bench", rest)) => bench::run(rest),
         Some(("tidy", [])) => tidy::run(),
         Some(("help" | "--help" | "-h", _)) => {
             println!("{USAGE}");

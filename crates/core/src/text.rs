@@ -1,6 +1,6 @@
 //! What the types have in common that are a text in one form: shown as it is, read with `FromStr`, the same in JSON.
 
-/// Lets a type that is a `Box<str>`, and has `FromStr`, be shown and be turned from and into a `String`.
+/// Lets a type that holds a `str`, and has `FromStr`, be shown and be turned from and into a `String`.
 macro_rules! canonical_text {
     ($name:ident, $error:ty) => {
         impl std::fmt::Display for $name {
@@ -19,7 +19,7 @@ macro_rules! canonical_text {
 
         impl From<$name> for String {
             fn from(value: $name) -> Self {
-                value.0.into()
+                value.0.as_ref().into()
             }
         }
     };

@@ -1,12 +1,13 @@
 //! An instance: a data folder that is open, with its directory, its tenants' files and the history that they follow.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use tenantry_core::{Alias, Placement, Slug, Status, Tenant, TenantId, TenantRecord};
+use hashbrown::HashMap;
+use tenantry_core::{Alias, Slug, Status, Tenant, TenantId, TenantRecord};
 use tokio::sync::Mutex;
 
 use crate::TenantDb;
@@ -86,12 +87,17 @@ pub(crate) struct Inner {
 /// The files of the tenants that were asked for since they became active.
 type Files = RwLock<HashMap<TenantId, Served>>;
 
-/// An active tenant's file, the gate before it, and the placement that it was made from.
-#[derive(Clone)]
+/// An active tenant as it was first asked for, the file that its placement then led to, and the gate before it.
 struct Served {
-    placement: Placement,
+    tenant: Tenant,
     file: Arc<DataFile>,
     gate: Arc<Gate>,
+}
+
+impl Served {
+    fn file(&self) -> (Arc<DataFile>, Arc<Gate>) {
+        (Arc::clone(&self.file), Arc::clone(&self.gate))
+    }
 }
 
 /// 256 MiB: what a tenant writes in a minute of reports that overlap, and far from a full disk.
@@ -141,28 +147,35 @@ impl Instance {
     /// # Errors
     /// Raised when the tenant's data is at an alias that is not configured, or was not usable at the start.
     pub fn tenant_db(&self, tenant: &Tenant) -> Result<TenantDb, UnknownPlace> {
-        let known = self.0.files.read().unwrap_or_else(PoisonError::into_inner).get(&tenant.id()).cloned();
-        let Served { file, gate, .. } = match known {
-            // An id alone is no proof: a tenant of another instance may have the same.
-            Some(served) if served.placement == *tenant.placement() => served,
-            _ => self.first_served(tenant)?,
+        let (file, gate) = match self.known_file(tenant) {
+            Some(known) => known,
+            None => self.first_file(tenant)?,
         };
         Ok(TenantDb::new(tenant.clone(), file, gate, self.0.pool.clone()))
     }
 
-    fn first_served(&self, tenant: &Tenant) -> Result<Served, UnknownPlace> {
+    fn known_file(&self, tenant: &Tenant) -> Option<(Arc<DataFile>, Arc<Gate>)> {
+        let files = self.0.files.read().unwrap_or_else(PoisonError::into_inner);
+        let served = files.get(&tenant.id())?;
+        // An id alone is no proof: a tenant of another instance may have the same.
+        let (known, asked) = (served.tenant.placement(), tenant.placement());
+        // Nearly always the very same record, which is sooner seen than that its words are the same.
+        (std::ptr::eq(known, asked) || known == asked).then(|| served.file())
+    }
+
+    fn first_file(&self, tenant: &Tenant) -> Result<(Arc<DataFile>, Arc<Gate>), UnknownPlace> {
         let file = Arc::new(self.0.places.data_file(tenant.id(), tenant.placement())?);
         let gate = Arc::new(self.gate(&file));
-        let first = Served { placement: tenant.placement().clone(), file, gate };
+        let first = Served { tenant: tenant.clone(), file, gate };
         let mut files = self.0.files.write().unwrap_or_else(PoisonError::into_inner);
         // Under the lock that a change of status needs too: a tenant that has just stopped being active gets a door
         // that is closed, and none that would be forgotten open.
         let active = self.0.directory.record_by_id(tenant.id()).and_then(active);
         if active.is_some_and(|active| active.placement() == tenant.placement()) {
-            Ok(files.entry(tenant.id()).or_insert(first).clone())
+            Ok(files.entry(tenant.id()).or_insert(first).file())
         } else {
             first.file.close();
-            Ok(first)
+            Ok(first.file())
         }
     }
 

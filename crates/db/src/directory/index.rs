@@ -1,9 +1,10 @@
 //! All tenants by everything that leads to one: a look-up asks no database, and a host that is not here does not exist.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use tenantry_core::{HostName, Slug, Status, Tenant, TenantId, TenantKey, TenantRecord};
 
 use super::ResolveError;
@@ -34,6 +35,7 @@ pub(super) enum Held {
 #[derive(Debug, Default)]
 pub(super) struct Index {
     by_id: BTreeMap<TenantId, Held>,
+    /// Their keys are those of tenants, never a stranger's, so that a fast hash does.
     by_slug: HashMap<Slug, Held>,
     by_host: HashMap<HostName, Held>,
     /// What this index is up to date with.

@@ -290,15 +290,34 @@ fn format_datetime(instant: Timestamp) -> String {
 }
 
 /// What [`format_datetime`] wrote, or Django: a `T` for the space and a shorter fraction pass, an offset doesn't,
-/// because it would be ignored.
+/// because it would be ignored. A list has one in each row, so the digits are read where they stand.
 fn parse_datetime(text: &str) -> Option<Timestamp> {
-    let (head, fraction) = text.split_at_checked(19)?;
-    let digits = fraction.strip_prefix('.').unwrap_or(fraction);
-    let is_fraction = fraction.is_empty() != fraction.starts_with('.');
-    let separated = matches!(head.as_bytes()[10], b' ' | b'T');
-    if !separated || !is_fraction || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+    let (head, fraction) = text.as_bytes().split_at_checked(19)?;
+    let nanosecond = match fraction {
+        [] => 0,
+        [b'.', digits @ ..] if (1..=9).contains(&digits.len()) => {
+            number(digits)? * 10_i32.pow(9 - u32::try_from(digits.len()).ok()?)
+        }
+        _ => return None,
+    };
+    let separators = [head[4], head[7], head[10], head[13], head[16]];
+    if !matches!(separators, [b'-', b'-', b' ' | b'T', b':', b':']) {
         return None;
     }
-    let instant: DateTime = text.parse().ok()?;
-    TimeZone::UTC.to_timestamp(instant).ok()
+    let small = |from: usize| i8::try_from(number(&head[from..from + 2])?).ok();
+    let year = i16::try_from(number(&head[..4])?).ok()?;
+    let instant = DateTime::new(year, small(5)?, small(8)?, small(11)?, small(14)?, small(17)?, nanosecond);
+    TimeZone::UTC.to_timestamp(instant.ok()?).ok()
+}
+
+/// The number that at most nine digits make; `None` where a byte is no digit.
+fn number(digits: &[u8]) -> Option<i32> {
+    let mut number = 0;
+    for digit in digits {
+        if !digit.is_ascii_digit() {
+            return None;
+        }
+        number = number * 10 + i32::from(digit - b'0');
+    }
+    Some(number)
 }

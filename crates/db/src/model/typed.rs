@@ -80,17 +80,21 @@ impl<'r> StoredRow<'r> {
         index: usize,
         read: impl FnOnce(Cell<'_>) -> Result<T, Problem>,
     ) -> Result<T, ValueError> {
-        let field = self.model.fields.get(index);
-        let cell = field.zip(self.row.get_ref(index).ok()).map(|(field, raw)| {
-            if let ValueRef::Text(bytes) | ValueRef::Blob(bytes) = raw {
-                self.bytes.set(self.bytes.get() + bytes.len());
+        let found = match (self.model.fields.get(index), self.row.get_ref(index)) {
+            (Some(field), Ok(raw)) => {
+                if let ValueRef::Text(bytes) | ValueRef::Blob(bytes) = raw {
+                    self.bytes.set(self.bytes.get() + bytes.len());
+                }
+                read(Cell::new(raw, field.kind))
             }
-            Cell::new(raw, field.kind)
-        });
-        cell.ok_or(Problem::Null).and_then(read).map_err(|problem| ValueError {
-            model: self.model.table.into(),
-            field: field.map_or("", |field| field.column).into(),
-            problem,
-        })
+            _ => Err(Problem::Null),
+        };
+        found.map_err(|problem| self.error(index, problem))
+    }
+
+    #[cold]
+    fn error(&self, index: usize, problem: Problem) -> ValueError {
+        let field = self.model.fields.get(index).map_or("", |field| field.column);
+        ValueError { model: self.model.table.into(), field: field.into(), problem }
     }
 }

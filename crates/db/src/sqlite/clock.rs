@@ -21,7 +21,8 @@ pub(super) struct JobClock(Arc<Mutex<Option<Running>>>);
 struct Running {
     started: Instant,
     deadline: Duration,
-    cancelled: Arc<AtomicBool>,
+    /// Set when the caller is gone; `None`: the caller waits on this very thread.
+    cancelled: Option<Arc<AtomicBool>>,
     /// The place that a read has.
     place: Option<Place>,
     /// It was stopped at the end of its slice, and is to run again.
@@ -40,8 +41,28 @@ impl JobClock {
     /// Starts the clock for a job that ends after `deadline`, or when its caller is gone; a read also at the end of its
     /// slice, where it can't have more.
     pub(super) fn start(&self, deadline: Duration, cancelled: Arc<AtomicBool>, place: Option<Place>) {
-        let started = Instant::now();
-        *self.lock() = Some(Running { started, deadline, cancelled, place, outlived: false });
+        self.begin(Running {
+            started: Instant::now(),
+            deadline,
+            cancelled: Some(cancelled),
+            place,
+            outlived: false,
+        });
+    }
+
+    /// Starts the clock for a job whose caller waits on this very thread.
+    pub(super) fn start_here(&self, deadline: Duration) {
+        self.begin(Running {
+            started: Instant::now(),
+            deadline,
+            cancelled: None,
+            place: None,
+            outlived: false,
+        });
+    }
+
+    fn begin(&self, running: Running) {
+        *self.lock() = Some(running);
     }
 
     /// Stops the clock; the answer is the pace at which a read ran in the end.
@@ -59,7 +80,8 @@ impl JobClock {
         let mut held = self.lock();
         let Some(running) = held.as_mut() else { return false };
         let elapsed = running.started.elapsed();
-        if elapsed > running.deadline || running.cancelled.load(Ordering::Relaxed) {
+        let cancelled = running.cancelled.as_ref().is_some_and(|gone| gone.load(Ordering::Relaxed));
+        if elapsed > running.deadline || cancelled {
             return true;
         }
         running.outlived |= running.place.as_mut().is_some_and(|place| !place.has_time(elapsed));

@@ -25,7 +25,8 @@ pub(super) enum Access {
 /// An open connection to one tenant's file.
 #[derive(Debug)]
 pub(super) struct OpenConnection {
-    pub(super) db: Connection,
+    /// In a box: it goes from hand to hand with every operation.
+    pub(super) db: Box<Connection>,
     pub(super) clock: JobClock,
     /// Whether BEGIN, COMMIT and ROLLBACK pass just now: only the engine's own do.
     control: Arc<AtomicBool>,
@@ -80,7 +81,7 @@ impl OpenConnection {
         let clock = JobClock::default();
         let ticking = clock.clone();
         db.progress_handler(STEPS, Some(move || ticking.tick()))?;
-        Ok(Self { db, clock, control })
+        Ok(Self { db: Box::new(db), clock, control })
     }
 
     /// Runs one of the engine's own BEGIN, COMMIT and ROLLBACK.

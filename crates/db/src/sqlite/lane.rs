@@ -107,7 +107,12 @@ pub(super) struct Lane {
     pub(super) writing_back: bool,
     /// What this lane has taken of the pool's budget.
     pub(super) descriptors: usize,
+    /// The pool's count of uses at the last one.
     pub(super) last_used: u64,
+    /// The use by which the lane stands among those with something open.
+    pub(super) noted: Option<u64>,
+    /// The last read took longer than a glance: the next does not try to run where it is asked for.
+    pub(super) long_reads: bool,
     /// Whether the lane stands in the pool's queues of lanes with something to do.
     pub(super) in_reads: [bool; PACES],
     pub(super) in_writes: bool,
@@ -166,6 +171,8 @@ impl Lane {
             writing_back: false,
             descriptors: 0,
             last_used: 0,
+            noted: None,
+            long_reads: false,
             in_reads: [false; PACES],
             in_writes: false,
             closed: Vec::new(),
@@ -225,6 +232,14 @@ impl Lane {
 
     fn slow_reads(&self) -> usize {
         self.running_reads() - self.reading[Pace::QUICK.index()]
+    }
+
+    /// Whether a read may run on the thread that asks for it: short by all one knows, and out of nobody's turn.
+    pub(super) fn can_lend(&self) -> bool {
+        !self.held
+            && !self.long_reads
+            && self.reads[Pace::QUICK.index()].is_empty()
+            && self.running_reads() < READERS
     }
 
     /// Whether a write could start now, given descriptors.

@@ -1,7 +1,11 @@
 //! SQLite: one file for each tenant, opened when asked for, closed when it is the least used.
 //!
-//! Work for a file waits in that file's *lane*. A few threads take turns over the lanes, so that a tenant with much to
-//! do waits for itself and not others for it:
+//! A read that takes no more than a *glance*, as nearly all do, runs on the thread that asks for it, if the file is open
+//! and nothing waits for it: the way to another thread and back costs more than the read. What outlives a glance is
+//! stopped and starts anew in the queue.
+//!
+//! Other work for a file waits in that file's *lane*. A few threads take turns over the lanes, so that a tenant with much
+//! to do waits for itself and not others for it:
 //!
 //! - A read needs one of as many *slots* as the machine has cores. A read that outlives its slice goes on, or runs again,
 //!   at a slower *pace*, which has slots of its own: slow reports of any number of tenants stall no quick read, and a

@@ -158,6 +158,12 @@ impl Pool {
         self.shared().lock().threads
     }
 
+    /// Whether a file can't be opened until another is closed.
+    #[cfg(test)]
+    pub(crate) fn waits_for_room(&self) -> bool {
+        self.shared().lock().waits_for_room()
+    }
+
     /// The most threads that ever do.
     #[cfg(test)]
     pub(crate) fn most_threads(&self) -> usize {
@@ -220,7 +226,7 @@ impl Pool {
         }
     }
 
-    fn shared(&self) -> &Arc<Shared> {
+    pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.0.0
     }
 }
@@ -297,7 +303,7 @@ impl Shared {
     }
 
     /// Sees to it that a thread comes for the next job, if there is one.
-    fn wake(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+    pub(super) fn wake(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
         if !state.has_work() {
             return;
         }
@@ -324,13 +330,13 @@ impl Shared {
     }
 
     #[cfg(feature = "testkit")]
-    fn key(&self, tenant: TenantId) -> TenantId {
+    pub(super) fn key(&self, tenant: TenantId) -> TenantId {
         if self.confused.load(Ordering::Relaxed) { TenantId::new(0) } else { tenant }
     }
 
     #[cfg(not(feature = "testkit"))]
     #[allow(clippy::unused_self, reason = "the other form, with a planted bug, uses it")]
-    fn key(&self, tenant: TenantId) -> TenantId {
+    pub(super) fn key(&self, tenant: TenantId) -> TenantId {
         tenant
     }
 }

@@ -1,8 +1,11 @@
 //! Which job runs next: lanes take turns, reads need a slot, files live within the budget of descriptors.
 
-use std::collections::{HashMap, VecDeque};
+mod room;
+
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use tenantry_core::TenantId;
 use tokio::sync::oneshot;
 
@@ -25,8 +28,9 @@ pub(super) struct State {
     starved: Vec<TenantId>,
     /// What was taken out of lanes to make room, and is closed before anything else is opened.
     evicted: Vec<Closing>,
-    /// Lanes by when they were last used, the oldest first; an entry that a later use made untrue is passed over.
-    used: VecDeque<(TenantId, u64)>,
+    /// Lanes with something open, by a use of each that is not always its last: a use itself costs nothing here, and
+    /// whoever looks for the least used puts right what it meets.
+    by_use: BTreeSet<(u64, TenantId)>,
     uses: u64,
     /// The places that are free at each pace.
     read_slots: [usize; PACES],
@@ -69,6 +73,8 @@ pub(super) struct Finished {
     pub(super) again: Option<Job>,
     /// A write, or a transaction, has ended and left a log that is too long.
     pub(super) long_log: bool,
+    /// It was a read that took longer than a glance.
+    pub(super) long_read: bool,
 }
 
 impl State {
@@ -80,7 +86,7 @@ impl State {
             writes: VecDeque::new(),
             starved: Vec::new(),
             evicted: Vec::new(),
-            used: VecDeque::new(),
+            by_use: BTreeSet::new(),
             uses: 0,
             read_slots: [cores; PACES],
             write_slots: WRITES,
@@ -312,6 +318,10 @@ impl State {
         let job = lane.queue(queue).pop_front()?;
         self.descriptors -= cost;
         lane.descriptors += cost;
+        if lane.noted.is_none() {
+            lane.noted = Some(lane.last_used);
+            self.by_use.insert((lane.last_used, key));
+        }
         let first = lane.lock.is_none();
         lane.opening = first;
         let connection = if let Queue::Reads(pace) = queue {
@@ -325,74 +335,5 @@ impl State {
         let evicted = if cost > 0 { std::mem::take(&mut self.evicted) } else { Vec::new() };
         self.enlist(key);
         Some(Task { key, file, queue, job, connection, first, evicted, cost })
-    }
-
-    /// Sees to it that the next job in a lane's queue has the descriptors it needs, and says how many, by closing the
-    /// least used files. One in use is never closed; one whose jobs all wait, for descriptors perhaps, may be.
-    fn make_room(&mut self, key: TenantId, queue: Queue) -> Option<usize> {
-        loop {
-            let cost = self.lanes.get(&key)?.cost(queue);
-            if self.descriptors >= cost {
-                return Some(cost);
-            }
-            let (least_used, use_number) = self.used.pop_front()?;
-            let Some(lane) = self.lanes.get_mut(&least_used) else { continue };
-            if lane.last_used == use_number && lane.is_at_rest() {
-                self.evicted.push(lane.take_open());
-                self.descriptors += std::mem::take(&mut lane.descriptors);
-                if lane.is_idle() {
-                    self.lanes.remove(&least_used);
-                }
-            }
-        }
-    }
-
-    /// Gives a lane back what one of its jobs had.
-    fn put_back(&mut self, done: Finished) {
-        let Some(lane) = self.lanes.get_mut(&done.key) else { return };
-        if done.connection.is_none() {
-            lane.descriptors -= done.lost;
-            self.descriptors += done.lost;
-        }
-        if let Queue::Reads(pace) = done.queue {
-            lane.reading[pace.index()] -= 1;
-            lane.readers.extend(done.connection);
-        } else {
-            lane.writer = done.connection;
-            let still_leased = match done.after {
-                After::Leased => true,
-                After::Released => false,
-                After::Nothing | After::Again => done.queue == Queue::Lease,
-            };
-            lane.turn = if still_leased { Turn::Leased } else { Turn::Free };
-            lane.log_is(done.long_log);
-        }
-        lane.write_back_if_due();
-        self.remember_use(done.key);
-    }
-
-    fn remember_use(&mut self, key: TenantId) {
-        self.uses += 1;
-        let Some(lane) = self.lanes.get_mut(&key) else { return };
-        lane.last_used = self.uses;
-        self.used.push_back((key, self.uses));
-        if self.used.len() > 2 * self.lanes.len() + 64 {
-            let lanes = &self.lanes;
-            self.used.retain(|(key, number)| lanes.get(key).is_some_and(|lane| lane.last_used == *number));
-        }
-    }
-
-    /// Forgets a lane that holds nothing, and one that was closed and has nothing left to do.
-    fn forget_if_done(&mut self, key: TenantId) -> Option<Closing> {
-        let lane = self.lanes.get_mut(&key)?;
-        let ending = lane.file.is_closed() || self.closing;
-        if !lane.is_idle() || (lane.lock.is_some() && !ending) {
-            return None;
-        }
-        let mut closing = lane.take_open();
-        closing.heard = std::mem::take(&mut lane.closed);
-        self.descriptors += lane.descriptors;
-        self.lanes.remove(&key);
-        Some(closing)
     }
 }

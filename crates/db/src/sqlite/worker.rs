@@ -3,12 +3,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use super::clock::Place;
 use super::connection::{Access, OpenConnection};
 use super::error::EngineError;
 use super::lane::{After, NEXT_CONNECTION, Queue};
 use super::pool::Shared;
+use super::read::GLANCE;
 use super::schedule::{Finished, Task};
 
 /// Runs jobs until the pool is stopped and has nothing left to do.
@@ -31,6 +33,7 @@ fn perform(pool: &Arc<Shared>, mut task: Task) -> Finished {
         lost: task.cost,
         again: None,
         long_log: false,
+        long_read: false,
     };
     let opened = match task.connection.take() {
         Some(connection) => Ok(connection),
@@ -71,10 +74,12 @@ fn run_job(pool: &Arc<Shared>, task: Task, connection: OpenConnection, done: &mu
         Queue::Reads(pace) => Some(Place { pool: Arc::downgrade(pool), key: task.key, pace }),
         Queue::Writes | Queue::Lease => None,
     };
+    let started = Instant::now();
     connection.clock.start(job.deadline, Arc::clone(&job.cancelled), place);
     let ran = catch_unwind(AssertUnwindSafe(|| (job.work)(Ok(&connection))));
     if let Some(pace) = connection.clock.stop() {
         done.queue = Queue::Reads(pace);
+        done.long_read = started.elapsed() > GLANCE;
     }
     match ran {
         Ok(after) => {

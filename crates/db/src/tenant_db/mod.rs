@@ -91,12 +91,17 @@ impl TenantDb {
     ) -> Result<T, QueryError> {
         let outcome = match &self.route {
             Route::Pool(pool) => {
-                self.ready().await?;
+                if !self.gate.is_open() {
+                    self.gate.pass().await?;
+                }
                 pool.read(&self.file, job).await.map_err(query_error)
             }
             Route::Transaction(open) => self.run_in(open, job).await,
         };
-        self.explained(outcome).await
+        match outcome {
+            Err(QueryError::Database(_)) => self.explained(outcome).await,
+            told => told,
+        }
     }
 
     /// Runs a job that writes with one statement.
@@ -106,20 +111,23 @@ impl TenantDb {
     ) -> Result<T, QueryError> {
         let outcome = match &self.route {
             Route::Pool(pool) => {
-                self.ready().await?;
+                if !self.gate.is_open() {
+                    self.gate.pass().await?;
+                }
                 pool.write(&self.file, job).await.map_err(query_error)
             }
             Route::Transaction(open) => self.run_in(open, job).await,
         };
-        self.explained(outcome).await
+        match outcome {
+            Err(QueryError::Database(_)) => self.explained(outcome).await,
+            told => told,
+        }
     }
 
-    /// The outcome of an operation. One that failed as if a table or a column were another one may have met data that was
+    /// The outcome of an operation that failed as if a table or a column were another one: it may have met data that was
     /// migrated a moment ago.
     async fn explained<T>(&self, outcome: Result<T, QueryError>) -> Result<T, QueryError> {
-        if matches!(outcome, Err(QueryError::Database(_))) {
-            self.gate.look_again().await?;
-        }
+        self.gate.look_again().await?;
         outcome
     }
 

@@ -76,11 +76,11 @@ impl<'db, R: FromStored> Query<'db, R> {
     /// # Errors
     /// Raised when a condition's value does not fit its column, a stored value can't be read, or the database fails.
     pub async fn all(self) -> Result<Vec<R>, QueryError> {
-        let model = self.selection.model;
+        let (model, most) = (self.selection.model, self.selection.limit);
         let statement = self.selection.select()?;
         let rows = self
             .db
-            .read(move |connection| run::rows(connection, &statement, model, R::from_stored))
+            .read(move |connection| run::rows(connection, &statement, most, model, R::from_stored))
             .await??;
         Ok(rows)
     }

@@ -21,16 +21,22 @@ impl Room {
     }
 }
 
-/// Runs a statement and reads each row with `decode`. The outer error is the database's, the inner one a row's.
+/// The most rows for which there is room before the first is read.
+const MOST_ROOM: usize = 100;
+
+/// Runs a statement and reads each row, of which there may be `most`, with `decode`. The outer error is the database's,
+/// the inner one a row's.
 pub(super) fn rows<T>(
     connection: &Connection,
     statement: &Statement,
+    most: Option<u64>,
     model: &'static ModelMeta,
     mut decode: impl FnMut(&StoredRow<'_>) -> Result<T, ValueError>,
 ) -> Result<Result<Vec<T>, ValueError>, rusqlite::Error> {
     let mut prepared = prepare(connection, statement)?;
     let mut rows = prepared.raw_query();
-    let (mut decoded, mut room) = (Vec::new(), Room(MOST_BYTES));
+    let expected = most.and_then(|most| usize::try_from(most).ok()).unwrap_or(0).min(MOST_ROOM);
+    let (mut decoded, mut room) = (Vec::with_capacity(expected), Room(MOST_BYTES));
     while let Some(row) = rows.next()? {
         let row = StoredRow::new(row, model);
         match decode(&row) {

@@ -16,8 +16,9 @@ impl TenantDb {
     /// Raised when a stored value can't be read, or the database fails.
     pub async fn find<M: Model>(&self, key: impl Into<M::Key>) -> Result<Option<M>, QueryError> {
         let statement = Selection::by_key(M::META, key.into().to_value())?.select()?;
-        let mut rows =
-            self.read(move |connection| run::rows(connection, &statement, M::META, M::decode)).await??;
+        let mut rows = self
+            .read(move |connection| run::rows(connection, &statement, Some(1), M::META, M::decode))
+            .await??;
         Ok(rows.pop())
     }
 
@@ -67,8 +68,9 @@ impl TenantDb {
         statement: Statement,
         model: &'static ModelMeta,
     ) -> Result<R, QueryError> {
-        let mut rows =
-            self.write(move |connection| run::rows(connection, &statement, model, R::from_stored)).await??;
+        let mut rows = self
+            .write(move |connection| run::rows(connection, &statement, Some(1), model, R::from_stored))
+            .await??;
         rows.pop().ok_or(QueryError::NotFound { model: model.table })
     }
 

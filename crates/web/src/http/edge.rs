@@ -42,20 +42,16 @@ impl Edge {
         let host = HostLayer::new(hosts).also(move |host| {
             !matches!(directory.resolve(&TenantKey::Domain(host.clone())), Err(ResolveError::Unknown))
         });
-        let checked = instance_routes
-            .fallback_service(tenants.layer(app))
-            // The body's limit is the edge's, not the extractors'.
-            .layer((
-                host,
-                BodyLimitsLayer::new(&limits),
-                DeadlineLayer::new(&limits),
-                DefaultBodyLimit::disable(),
-            ));
+        // The body's limit is the edge's, not the extractors'.
+        let checks =
+            (host, BodyLimitsLayer::new(&limits), DeadlineLayer::new(&limits), DefaultBodyLimit::disable());
+        // One router for all that is the instance's own: each router on a request's way costs it some allocations.
         health::routes(instance)
             .route(STYLE.path, get(async || STYLE.response()))
             .route(ICON.path, get(async || ICON.response()))
             .route(OPTIONS_SCRIPT.path, get(async || OPTIONS_SCRIPT.response()))
-            .fallback_service(checked)
+            .merge(instance_routes.layer(checks.clone()))
+            .fallback_service(checks.layer(tenants.layer(app)))
             .layer((
                 RequestIdLayer::new(proxies),
                 SecurityHeadersLayer::new(hsts),

@@ -51,7 +51,7 @@ pub struct ClientAddress(pub IpAddr);
 
 /// Puts a request's [`HostName`], [`Origin`] and [`ClientAddress`] into its extensions, or answers 400.
 ///
-/// The response's extensions get the origin too: a layer further out learns from it whether it was https.
+/// Where it was https, the response's extensions get the origin too, for a layer further out.
 ///
 /// ```
 /// use axum::{Extension, Router, routing::get};
@@ -116,7 +116,7 @@ impl HostLayer {
             return Err(BadHost::NotAllowed(host));
         }
         let scheme = scheme_of(request.headers(), proxied)?;
-        let origin = Origin::of_authority(scheme, host.clone(), &authority);
+        let origin = Origin::of_authority(scheme, host.clone(), authority);
         if let Some(peer) = peer {
             let client = client_of(request.headers(), peer, &self.rules.proxies);
             request.extensions_mut().insert(ClientAddress(client));
@@ -137,16 +137,16 @@ impl HostLayer {
 }
 
 /// The host that the request is for, with the text that it was read from (its port is of use).
-fn host_of(request: &Request, proxied: bool) -> Result<(HostName, String), BadHost> {
+fn host_of(request: &Request, proxied: bool) -> Result<(HostName, &str), BadHost> {
     let headers = request.headers();
     let target = request.uri().authority().map(|authority| authority.as_str().as_bytes());
     let host = HostName::of_request(target, headers.get_all(HOST).iter().map(HeaderValue::as_bytes))?;
     let forwarded = if proxied { only(headers, FORWARDED_HOST)? } else { None };
     match forwarded {
-        Some(forwarded) => Ok((HostName::from_authority(forwarded.as_bytes())?, forwarded.to_owned())),
+        Some(forwarded) => Ok((HostName::from_authority(forwarded.as_bytes())?, forwarded)),
         None => {
             let header = headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
-            Ok((host, header.to_owned()))
+            Ok((host, header))
         }
     }
 }
@@ -197,7 +197,9 @@ impl<S: Service<Request, Response = Response>> Around<S> for HostLayer {
     fn answer(&self, inner: &mut S, mut request: Request) -> Self::Future {
         match self.admit(&mut request) {
             Ok(origin) => Answer::of(inner.call(request), origin, |origin, mut response| {
-                response.extensions_mut().insert(origin);
+                if origin.scheme == Scheme::Https {
+                    response.extensions_mut().insert(origin);
+                }
                 response
             }),
             Err(error) => Answer::there(self.refuse(error)),

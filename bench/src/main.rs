@@ -1,0 +1,112 @@
+//! The benchmark: starts both sides, lets wrk ask them in turn, times commands on a fleet, prints what came out.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it talks to the person who typed the command")]
+
+mod data;
+mod fleet;
+mod instructions;
+mod load;
+mod machine;
+#[path = "../../examples/notes/src/notes.rs"]
+mod notes;
+mod rates;
+mod report;
+mod server;
+
+use std::error::Error;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+
+use crate::data::Data;
+use crate::rates::Sides;
+use crate::report::Report;
+
+/// Anything that keeps a figure from being had: the person who measures reads it, and nobody acts on its kind.
+type Fault = Box<dyn Error>;
+
+/// Compares Tenantry with the same handlers on one SQLite file and no tenancy, and times what commands do to a fleet.
+#[derive(Parser)]
+struct Args {
+    /// What to measure; everything when nothing is named.
+    #[arg(value_name = "PART")]
+    parts: Vec<Part>,
+
+    /// How many rounds, each of which asks both sides.
+    #[arg(long, default_value = "5", value_parser = clap::value_parser!(u16).range(3..))]
+    rounds: u16,
+
+    /// How long each side is asked in a round.
+    #[arg(long, default_value = "8", value_parser = clap::value_parser!(u16).range(1..))]
+    seconds: u16,
+
+    /// Writes the results to bench/RESULTS.md too: all of them, so it goes with no part.
+    #[arg(long, conflicts_with = "parts")]
+    write: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// GET /notes over 100 tenants.
+    Reads,
+    /// The same, with a POST in ten requests.
+    Writes,
+    /// GET /notes over 100 tenants while another runs one slow report after the other.
+    Scan,
+    /// The first request of a tenant whose file is not open.
+    Cold,
+    /// The processor's instructions for one GET /notes.
+    Instructions,
+    /// Commands on 1,000 and 10,000 tenants.
+    Fleet,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run(&Args::parse()).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Whether everything that was measured is as it was asked for.
+async fn run(args: &Args) -> Result<bool, Fault> {
+    let wanted = |part| args.parts.is_empty() || args.parts.contains(&part);
+    let mut report = Report::default();
+    // Before anything else has warmed the machine's caches with other files than its own.
+    if wanted(Part::Fleet) {
+        fleet::measure(&mut report)?;
+    }
+    if Part::value_variants().iter().any(|part| *part != Part::Fleet && wanted(*part)) {
+        let data = Data::prepare().await?;
+        if wanted(Part::Cold) {
+            fleet::cold(&data, &mut report).await?;
+        }
+        if wanted(Part::Instructions) {
+            instructions::measure(&data, &mut report).await?;
+        }
+        if [Part::Reads, Part::Writes, Part::Scan].into_iter().any(wanted) {
+            let sides = Sides::start(&data, args.rounds, args.seconds)?;
+            if wanted(Part::Reads) {
+                sides.reads(&mut report)?;
+            }
+            if wanted(Part::Scan) {
+                sides.scan(&mut report)?;
+            }
+            if wanted(Part::Writes) {
+                sides.writes(&mut report)?;
+            }
+        }
+    }
+    report.print();
+    if args.write {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("RESULTS.md");
+        std::fs::write(file, report.markdown(args.rounds, args.seconds)?)?;
+    }
+    Ok(report.all_met())
+}

@@ -1,0 +1,36 @@
+//! Where reads run: a short one on the thread that asks for it, any other on one of the pool's.
+
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use tokio::time::timeout;
+
+use super::{ENDLESS, HANG, file, pool};
+
+#[tokio::test]
+async fn a_short_read_runs_where_it_is_asked_for_and_a_long_one_starts_anew_on_a_thread() {
+    let folder = tempfile::tempdir().unwrap();
+    let pool = pool(100, HANG);
+    let file = file(folder.path(), 1);
+    let here = thread::current().id();
+    let short = async || pool.read(&file, |_| Ok(thread::current().id())).await.unwrap();
+    // A thread gives its answer before it gives the connection back: the next read may come in between.
+    let soon_here = async || while short().await != here {};
+    assert_ne!(short().await, here, "a thread opens the file");
+    timeout(HANG, soon_here()).await.unwrap();
+
+    let places = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&places);
+    let long = move |db: &rusqlite::Connection| {
+        noted.lock().unwrap().push(thread::current().id());
+        let sql = ENDLESS.replace("FROM n)", "FROM n LIMIT 3000000)");
+        db.query_row(&sql, [], |row| row.get(0))
+    };
+    let count: i64 = timeout(HANG, pool.read(&file, long)).await.unwrap().unwrap();
+    assert_eq!(count, 3_000_000);
+    let places = places.lock().unwrap().clone();
+    assert!(places[0] == here && places.len() > 1 && !places[1..].contains(&here), "{places:?}");
+
+    assert_ne!(short().await, here, "the one after a long read does not try");
+    timeout(HANG, soon_here()).await.unwrap();
+}
