@@ -56,7 +56,7 @@ pub enum Restored {
 
 /// Raised when a tenant's status does not allow what was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a tenant that is {from} can't be {}", .transition.past_participle())]
+#[error("{}", refusal(*.from, *.transition))]
 pub struct TransitionError {
     /// The tenant's status.
     pub from: Status,
@@ -127,6 +127,25 @@ impl Transition {
     }
 }
 
+/// Why `transition` is refused: what is so already is told as that.
+fn refusal(from: Status, transition: Transition) -> String {
+    let already = matches!(
+        (from, transition),
+        (Status::Active, Transition::Activate)
+            | (Status::Suspended, Transition::Suspend)
+            | (Status::Maintenance, Transition::Maintain)
+            | (Status::Deleted, Transition::Delete)
+    );
+    if already {
+        format!(
+            "it is {} already",
+            if from == Status::Maintenance { "in maintenance" } else { from.as_str() }
+        )
+    } else {
+        format!("a tenant that is {from} can't be {}", transition.past_participle())
+    }
+}
+
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -185,6 +204,14 @@ mod tests {
     fn a_refused_transition_says_why() {
         let refused = Status::Active.after(Transition::Purge).unwrap_err();
         assert_eq!(refused.to_string(), "a tenant that is active can't be purged");
+        for (from, transition, why) in [
+            (Status::Active, Transition::Activate, "it is active already"),
+            (Status::Suspended, Transition::Suspend, "it is suspended already"),
+            (Status::Maintenance, Transition::Maintain, "it is in maintenance already"),
+            (Status::Deleted, Transition::Delete, "it is deleted already"),
+        ] {
+            assert_eq!(from.after(transition).unwrap_err().to_string(), why);
+        }
     }
 
     #[test]

@@ -12,9 +12,10 @@ use tokio::sync::Mutex;
 
 use crate::TenantDb;
 use crate::directory::{Changed, Directory, DirectoryError};
-use crate::migrate::{History, Registry, RegistryError};
-use crate::places::{Exposed, Location, PlaceError, Places, UnknownPlace};
+use crate::migrate::{History, Registry, RegistryError, judge};
+use crate::places::{DIRECTORY, Exposed, Location, PlaceError, Places, UnknownPlace};
 use crate::sqlite::{DataFile, Pool, PoolConfig, Synchronous};
+use crate::tenant_db::Gate;
 
 /// How an instance is opened.
 #[derive(Clone, Debug)]
@@ -33,6 +34,16 @@ pub struct InstanceConfig {
     pub synchronous: Synchronous,
     /// Who is written into the audit for what this process does.
     pub actor: String,
+}
+
+impl InstanceConfig {
+    /// Whether there is an instance already: to open it makes nothing but what may be missing of it.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        let directory = self.directory.clone().unwrap_or_else(|| self.data.join(DIRECTORY));
+        // What can't be looked at, to open it says why.
+        directory.try_exists().unwrap_or(true)
+    }
 }
 
 /// Raised when an instance can't be opened.
@@ -76,10 +87,17 @@ pub(crate) struct Inner {
 /// The files of the tenants that were asked for since they became active.
 type Files = RwLock<HashMap<TenantId, Served>>;
 
-/// An active tenant as it was first asked for, and the file that its placement then led to.
+/// An active tenant as it was first asked for, the file that its placement then led to, and the gate before it.
 struct Served {
     tenant: Tenant,
     file: Arc<DataFile>,
+    gate: Arc<Gate>,
+}
+
+impl Served {
+    fn file(&self) -> (Arc<DataFile>, Arc<Gate>) {
+        (Arc::clone(&self.file), Arc::clone(&self.gate))
+    }
 }
 
 /// 256 MiB: what a tenant writes in a minute of reports that overlap, and far from a full disk.
@@ -121,43 +139,53 @@ impl Instance {
         &self.0.history
     }
 
-    /// The door to a tenant's data. Its file is opened at the first operation.
+    /// The door to a tenant's data. Its file is opened at the first operation, and no operation is done on data that is
+    /// behind or ahead of this program: see [`TenantDb::ready`].
     ///
     /// When the tenant stops being active, every door to its data is closed for good.
     ///
     /// # Errors
     /// Raised when the tenant's data is at an alias that is not configured, or was not usable at the start.
     pub fn tenant_db(&self, tenant: &Tenant) -> Result<TenantDb, UnknownPlace> {
-        let file = match self.known_file(tenant) {
-            Some(file) => file,
+        let (file, gate) = match self.known_file(tenant) {
+            Some(known) => known,
             None => self.first_file(tenant)?,
         };
-        Ok(TenantDb::new(tenant.clone(), file, self.0.pool.clone()))
+        Ok(TenantDb::new(tenant.clone(), file, gate, self.0.pool.clone()))
     }
 
-    fn known_file(&self, tenant: &Tenant) -> Option<Arc<DataFile>> {
+    fn known_file(&self, tenant: &Tenant) -> Option<(Arc<DataFile>, Arc<Gate>)> {
         let files = self.0.files.read().unwrap_or_else(PoisonError::into_inner);
         let served = files.get(&tenant.id())?;
         // An id alone is no proof: a tenant of another instance may have the same.
         let (known, asked) = (served.tenant.placement(), tenant.placement());
         // Nearly always the very same record, which is sooner seen than that its words are the same.
-        (std::ptr::eq(known, asked) || known == asked).then(|| Arc::clone(&served.file))
+        (std::ptr::eq(known, asked) || known == asked).then(|| served.file())
     }
 
-    fn first_file(&self, tenant: &Tenant) -> Result<Arc<DataFile>, UnknownPlace> {
+    fn first_file(&self, tenant: &Tenant) -> Result<(Arc<DataFile>, Arc<Gate>), UnknownPlace> {
         let file = Arc::new(self.0.places.data_file(tenant.id(), tenant.placement())?);
+        let gate = Arc::new(self.gate(&file));
+        let first = Served { tenant: tenant.clone(), file, gate };
         let mut files = self.0.files.write().unwrap_or_else(PoisonError::into_inner);
         // Under the lock that a change of status needs too: a tenant that has just stopped being active gets a door
         // that is closed, and none that would be forgotten open.
-        let placement = tenant.placement();
         let active = self.0.directory.record_by_id(tenant.id()).and_then(active);
-        if active.is_some_and(|active| active.placement() == placement) {
-            let served = files.entry(tenant.id()).or_insert(Served { tenant: tenant.clone(), file });
-            Ok(Arc::clone(&served.file))
+        if active.is_some_and(|active| active.placement() == tenant.placement()) {
+            Ok(files.entry(tenant.id()).or_insert(first).file())
         } else {
-            file.close();
-            Ok(file)
+            first.file.close();
+            Ok(first.file())
         }
+    }
+
+    /// The gate before a file: whether its data is of a version that this program serves.
+    fn gate(&self, file: &Arc<DataFile>) -> Gate {
+        let (pool, file, history) = (self.0.pool.clone(), Arc::clone(file), Arc::clone(&self.0.history));
+        Gate::new(move || {
+            let (pool, file, history) = (pool.clone(), Arc::clone(&file), Arc::clone(&history));
+            Box::pin(async move { judge(&pool, &file, &history).await })
+        })
     }
 
     /// The tenants whose data is at an alias that is not configured, not usable, or not as what it was.
@@ -211,7 +239,8 @@ impl Instance {
     }
 }
 
-/// Closes the files of tenants that are not active any more, or whose data is elsewhere now.
+/// Closes the files of tenants that are not active any more, or whose data is elsewhere now. What is known of the version
+/// of the others is looked at again: it may be what has changed.
 fn close_changed(changes: &[Changed], pool: &Pool, files: &Files) {
     for change in changes {
         let Some(before) = &change.before else { continue };
@@ -224,6 +253,8 @@ fn close_changed(changes: &[Changed], pool: &Pool, files: &Files) {
             if let Some(served) = served {
                 served.file.close();
             }
+        } else if let Some(served) = files.read().unwrap_or_else(PoisonError::into_inner).get(&before.id) {
+            served.gate.void();
         }
         // A migration opens files of tenants in any status, and a purge waits until every process has let go.
         let going = |after: &Arc<TenantRecord>| matches!(after.status, Status::Deleted | Status::Deleting);

@@ -105,6 +105,9 @@ pub(crate) struct Places {
 /// The folders inside the data folder.
 const FOLDERS: [&str; 4] = [TENANTS, "template", "claimed", "journal"];
 
+/// The directory in the data folder, where no other is named.
+pub(crate) const DIRECTORY: &str = "directory.db";
+
 /// The one of them that is a server.
 const TENANTS: &str = "tenants";
 
@@ -121,7 +124,7 @@ impl Places {
         }
         let directory = match directory {
             Some(path) => absolute(&path)?,
-            None => data.join("directory.db"),
+            None => data.join(DIRECTORY),
         };
         refuse_open(directory.parent().unwrap_or(&directory))?;
         let (mut locations, mut unusable) = (BTreeMap::new(), BTreeMap::new());

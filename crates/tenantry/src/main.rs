@@ -9,10 +9,11 @@ use axum::response::Redirect;
 use axum::routing::get;
 use axum::{Extension, Router};
 use tenantry::App;
-use tenantry::web::http::MountPath;
+use tenantry::web::http::{MountPath, favicon};
 
 fn main() -> ExitCode {
-    App::new("tenantry").routes(Router::new().route("/", get(to_admin))).demo(notes::app()).run()
+    let routes = Router::new().route("/", get(to_admin)).route("/favicon.ico", get(favicon));
+    App::new("tenantry").routes(routes).demo(notes::app()).run()
 }
 
 /// A tenant's site is nothing but its admin here.

@@ -98,6 +98,8 @@ async fn a_host_that_is_none_is_refused_before_anything_is_routed() {
         );
         assert!(answer.contains("<h1>Bad Request (400)</h1>"), "{head}: {answer}");
     }
+    // Whoever has nothing more to send is gone for a handler that waits, as the first look at a tenant's data does.
+    assert_eq!(site.get("acme.example", "/who").await.status(), 200);
     let absolute = "GET http://ACME.example/who HTTP/1.1\r\nHost: acme.example\r\nConnection: close\r\n\r\n";
     assert!(site.raw(absolute).await.contains("acme |"), "the absolute form of the same host is right");
 }

@@ -8,7 +8,7 @@ use axum::routing::get;
 use axum::{Extension, Json, Router};
 use serde::{Deserialize, Serialize};
 use tenantry::prelude::*;
-use tenantry::web::http::{MountPath, STYLE_SHEET};
+use tenantry::web::http::{MountPath, STYLE_SHEET, favicon};
 
 /// A note.
 #[derive(Debug, Model, Serialize)]
@@ -77,6 +77,7 @@ pub(crate) fn app() -> App {
         .routes(
             Router::new()
                 .route("/", get(home))
+                .route("/favicon.ico", get(favicon))
                 .route("/notes", get(list).post(add))
                 .route("/notes/{id}", get(show)),
         )

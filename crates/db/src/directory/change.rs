@@ -254,14 +254,16 @@ impl Directory {
         .await
     }
 
-    /// Notes the version that tenants' data has, as heard from the data itself.
+    /// Notes the version that tenants' data has, as heard from the data itself. Every process looks at the data again.
     pub(crate) async fn note_version(&self, ids: Vec<TenantId>, version: &str) -> Result<(), DirectoryError> {
         let version = version.to_owned();
         self.call(move |db| {
             let change = begin(db)?;
-            let mut set = change.prepare_cached("UPDATE tenant SET version = ?2 WHERE id = ?1")?;
+            let generation = next_generation(&change)?;
+            let sql = "UPDATE tenant SET version = ?2, generation = ?3 WHERE id = ?1";
+            let mut set = change.prepare_cached(sql)?;
             for id in ids {
-                set.execute((id.get(), &version))?;
+                set.execute((id.get(), &version, generation))?;
             }
             drop(set);
             Ok(change.commit()?)

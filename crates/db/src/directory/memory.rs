@@ -133,13 +133,14 @@ impl Reader {
     }
 }
 
-/// Puts what was found in the place of what was known.
+/// Puts what was found in the place of what was known. What reads as before has changed all the same: its version is not
+/// held in memory.
 fn put(index: &mut Index, found: Held) -> Option<Changed> {
-    let known: Option<&Held> = index.by_id(found.id());
-    if known == Some(&found) {
-        return None;
-    }
     if let Held::Unreadable(unreadable) = &found {
+        // Looked at each time, and told once.
+        if index.by_id(found.id()) == Some(&found) {
+            return None;
+        }
         let why = &unreadable.why;
         tracing::error!(tenant = %unreadable, %why, "the entry of a tenant can't be read; it is not served");
     }

@@ -32,7 +32,7 @@ use index::Held;
 pub use index::Unreadable;
 pub(crate) use journal::{Entry, Operation, UnreadableEntry};
 use memory::{LONGEST_UNSEEN, Memory};
-pub use operator::{AddOperatorError, Operator};
+pub use operator::{AddOperatorError, Operator, check_operator_name};
 pub use read::{AuditEntry, TenantDetails};
 use thread::Owner;
 

@@ -31,16 +31,23 @@ impl std::fmt::Debug for Operator {
     }
 }
 
+/// Whether an operator may have this name.
+///
+/// # Errors
+/// [`AddOperatorError::Name`] when it is empty, longer than 150 characters, or holds what does not belong into one.
+pub fn check_operator_name(name: &str) -> Result<(), AddOperatorError> {
+    let allowed = |letter: char| letter.is_alphanumeric() || "@.+-_".contains(letter);
+    let is_one = (1..=150).contains(&name.chars().count()) && name.chars().all(allowed);
+    if is_one { Ok(()) } else { Err(AddOperatorError::Name) }
+}
+
 impl Directory {
     /// Adds an operator; `password` is its hash.
     ///
     /// # Errors
     /// Raised when the name is taken or is no name, or when the directory can't be used.
     pub async fn add_operator(&self, operator: Operator) -> Result<(), AddOperatorError> {
-        let allowed = |letter: char| letter.is_alphanumeric() || "@.+-_".contains(letter);
-        if !(1..=150).contains(&operator.name.chars().count()) || !operator.name.chars().all(allowed) {
-            return Err(AddOperatorError::Name);
-        }
+        check_operator_name(&operator.name)?;
         let actor = self.actor();
         self.call(move |db| {
             let change = change::begin(db)?;

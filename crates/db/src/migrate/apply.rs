@@ -12,7 +12,7 @@ use super::ledger::{self, LedgerError, Row};
 use super::operation::{MigrationId, Operation};
 use super::step::{StepDb, StepError};
 use super::{builtin, permissions, render};
-use crate::model::QueryError;
+use crate::model::{QueryError, VersionError};
 use crate::places::UnknownPlace;
 use crate::sqlite::{DataFile, EngineError, Lease, Pool};
 use crate::tenant_db::query_error;
@@ -117,6 +117,27 @@ pub(crate) async fn plan(
 ) -> Result<Plan, ApplyError> {
     let history = Arc::clone(history);
     pool.read(file, move |connection| look(connection, &history)).await?
+}
+
+/// Whether a program with this history can serve a tenant's data.
+///
+/// # Errors
+/// [`QueryError::Version`] when it can't; raised also when the data can't be read.
+pub(crate) async fn judge(
+    pool: &Pool,
+    file: &Arc<DataFile>,
+    history: &Arc<History>,
+) -> Result<(), QueryError> {
+    let refused = match plan(pool, file, history).await {
+        Ok(plan) => match plan.pending().next() {
+            None => return Ok(()),
+            Some(Planned { migration, .. }) => VersionError::Behind { missing: migration.to_string() },
+        },
+        Err(ApplyError::Database(error)) => return Err(error),
+        Err(ApplyError::Ledger(LedgerError::Newer(id))) => VersionError::Ahead { unknown: id.to_string() },
+        Err(foreign) => VersionError::Foreign { why: foreign.to_string() },
+    };
+    Err(refused.into())
 }
 
 /// Brings a tenant's data up to a history: every migration in a transaction of its own, together with its row in the

@@ -46,6 +46,12 @@ pub enum BrokenRule {
         /// The column.
         column: &'static str,
     },
+    /// A migration that is declared additive and does more than to add.
+    #[error(
+        "it is declared additive, and an operation drops or renames something, or makes what is there unique: older \
+         programs would trip over that"
+    )]
+    NotAdditive,
     /// An index over a column that its table doesn't have, or over none.
     #[error("an index of {table} is not over columns of that table")]
     Index {
@@ -77,7 +83,24 @@ pub(super) fn check(migration: &Migration) -> Result<(), BrokenRule> {
     if migration.name.len() >= LONGEST || !is_name(&format!("m{}", migration.name)) {
         return Err(BrokenRule::Name { what: "a migration", name: migration.name.to_owned() });
     }
+    if migration.additive && !migration.operations.iter().all(adds) {
+        return Err(BrokenRule::NotAdditive);
+    }
     migration.operations.iter().try_for_each(check_operation)
+}
+
+/// Whether an operation leaves what is there as it is. What SQL and Rust do, their author answers for.
+fn adds(operation: &Operation) -> bool {
+    match operation {
+        Operation::CreateTable(_) | Operation::AddColumn { .. } => true,
+        Operation::CreateIndex { index, .. } => !index.unique,
+        Operation::RunSql(_) | Operation::RunRust { .. } => true,
+        Operation::DropTable { .. }
+        | Operation::RenameTable { .. }
+        | Operation::RenameColumn { .. }
+        | Operation::DropColumn { .. }
+        | Operation::DropIndex { .. } => false,
+    }
 }
 
 fn check_operation(operation: &Operation) -> Result<(), BrokenRule> {

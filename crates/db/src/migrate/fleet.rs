@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tenantry_core::{Slug, TenantId};
 use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::{Instant, timeout_at};
 
 use super::apply::{Applied, ApplyError, apply};
 use super::history::History;
@@ -13,6 +15,10 @@ use crate::sqlite::{DataFile, Pool};
 
 /// How many tenants' versions are written to the directory at once.
 const BATCH: usize = 100;
+
+/// How long a tenant that is done waits for others to be written with: servers hear of it no sooner, and one whose program
+/// is older must stop serving it within a second.
+const LATEST: Duration = Duration::from_millis(250);
 
 /// A tenant whose data is to be migrated.
 #[derive(Clone, Debug)]
@@ -74,14 +80,22 @@ pub(crate) async fn migrate_fleet<E>(
     let mut run = Run { pool, history, tasks: JoinSet::new(), targets: HashMap::new() };
     let mut waiting = targets.into_iter();
     let mut summary = Summary::default();
-    let mut unrecorded = Vec::new();
+    let mut unrecorded = Unrecorded::default();
     loop {
+        if unrecorded.is_due() {
+            record(unrecorded.take()).await?;
+        }
         while run.tasks.len() < jobs.get() {
             let Some(target) = waiting.next() else { break };
             progress(Progress::Started { tenant: &target.slug });
             run.start(target);
         }
-        let Some((target, outcome)) = run.next().await else { break };
+        let next = match unrecorded.due {
+            Some(due) => timeout_at(due, run.next()).await,
+            None => Ok(run.next().await),
+        };
+        let Ok(next) = next else { continue };
+        let Some((target, outcome)) = next else { break };
         let tenant = &target.slug;
         match outcome {
             Ok(applied) => {
@@ -94,15 +108,35 @@ pub(crate) async fn migrate_fleet<E>(
                 summary.failed.push((target.slug, reason));
             }
         }
-        if unrecorded.len() >= BATCH {
-            record(std::mem::take(&mut unrecorded)).await?;
-        }
     }
-    if !unrecorded.is_empty() {
-        record(unrecorded).await?;
+    if !unrecorded.tenants.is_empty() {
+        record(unrecorded.take()).await?;
     }
     summary.failed.sort_by(|(one, _), (other, _)| one.as_str().cmp(other.as_str()));
     Ok(summary)
+}
+
+/// The tenants that are done, and not yet written to the directory.
+#[derive(Default)]
+struct Unrecorded {
+    tenants: Vec<TenantId>,
+    /// When they are to be written at the latest; nothing is due while there are none.
+    due: Option<Instant>,
+}
+
+impl Unrecorded {
+    fn push(&mut self, tenant: TenantId) {
+        self.tenants.push(tenant);
+        self.due = self.due.or_else(|| Some(Instant::now() + LATEST));
+    }
+
+    fn is_due(&self) -> bool {
+        self.tenants.len() >= BATCH || self.due.is_some_and(|due| Instant::now() >= due)
+    }
+
+    fn take(&mut self) -> Vec<TenantId> {
+        std::mem::take(self).tenants
+    }
 }
 
 /// The tenants that are being migrated right now.

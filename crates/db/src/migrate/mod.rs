@@ -25,7 +25,7 @@ mod tests;
 
 pub use adopt::{Unrecognised, is_adopted};
 pub use apply::{Applied, ApplyError, Plan, Planned, State};
-pub(crate) use apply::{apply, plan};
+pub(crate) use apply::{apply, judge, plan};
 pub use check::BrokenRule;
 pub use fleet::{Progress, Summary};
 pub(crate) use fleet::{Target as FleetTarget, migrate_fleet};

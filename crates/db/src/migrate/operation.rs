@@ -127,6 +127,16 @@ impl Migration {
 
     /// Declares that a program without this migration can serve a database with it: it only adds what that program
     /// never touches (tables, columns that may be NULL or have a default, indexes that are not unique).
+    ///
+    /// The declaration is written beside the data when the migration is applied, where programs read it that don't know the
+    /// migration. Without it they refuse that tenant's data, for requests and commands alike, until they are newer:
+    /// see [`TenantDb::ready`](crate::TenantDb::ready).
+    ///
+    /// ```
+    /// use tenantry_db::migrate::{Column, Migration};
+    ///
+    /// Migration::new("notes", "0003_colour").add_column("notes_note", Column::varchar("colour", 20).null()).additive();
+    /// ```
     #[must_use]
     pub fn additive(mut self) -> Self {
         self.additive = true;

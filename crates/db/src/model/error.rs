@@ -79,6 +79,30 @@ pub struct UnknownColumn {
     pub column: String,
 }
 
+/// Raised when a tenant's data is of a version that this program does not serve.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VersionError {
+    /// A migration of this program was not applied to it.
+    #[error("the tenant's data is behind this program: migration {missing} was not applied to it")]
+    Behind {
+        /// The first one that is missing.
+        missing: String,
+    },
+    /// A migration was applied to it that this program does not know, and that was not declared additive.
+    #[error("the tenant's data is ahead of this program: migration {unknown} is not known here")]
+    Ahead {
+        /// The first one that is not known.
+        unknown: String,
+    },
+    /// Its past is not this program's, so that no migration leads from the one to the other.
+    #[error("the tenant's data is not this program's: {why}")]
+    Foreign {
+        /// What is not the same.
+        why: String,
+    },
+}
+
 /// Raised when an operation on a tenant's data fails.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -171,6 +195,9 @@ pub enum QueryError {
     /// The tenant is not active any more.
     #[error("the tenant's data is closed")]
     Closed,
+    /// The tenant's data is of a version that this program does not serve. Nothing was done.
+    #[error(transparent)]
+    Version(#[from] VersionError),
     /// The tenant's files are not there: another process has just purged it, or someone has removed them.
     #[error("the tenant's files are not there")]
     Gone,

@@ -95,7 +95,7 @@ mod value;
 
 pub use auto::Auto;
 pub use column::{Assignment, Column, Condition, Operand, OrderBy, Settable, TextOperand};
-pub use error::{Problem, QueryError, UnknownColumn, ValueError};
+pub use error::{Problem, QueryError, UnknownColumn, ValueError, VersionError};
 pub use field::Field;
 pub use json::RowError;
 pub use meta::{Choice, DefaultValue, FieldMeta, Kind, ManyToMany, ModelMeta, OnDelete, Order, Relation};

@@ -1,6 +1,7 @@
 //! The only door to a tenant's data.
 
 mod engine_error;
+mod gate;
 mod query;
 mod raw;
 pub(crate) mod run;
@@ -18,6 +19,7 @@ use crate::model::{Model, ModelMeta, QueryError, Row};
 use crate::sqlite::{DataFile, Pool};
 
 pub(crate) use engine_error::query_error;
+pub(crate) use gate::Gate;
 pub use query::Query;
 use transaction::Open;
 
@@ -27,6 +29,7 @@ use transaction::Open;
 pub struct TenantDb {
     tenant: Tenant,
     file: Arc<DataFile>,
+    gate: Arc<Gate>,
     route: Route,
 }
 
@@ -40,15 +43,34 @@ enum Route {
 }
 
 impl TenantDb {
-    /// The door to `file`, which is the data of `tenant`.
-    pub(crate) fn new(tenant: Tenant, file: Arc<DataFile>, pool: Pool) -> Self {
-        Self { tenant, file, route: Route::Pool(pool) }
+    /// The door to `file`, which is the data of `tenant`, behind `gate`.
+    pub(crate) fn new(tenant: Tenant, file: Arc<DataFile>, gate: Arc<Gate>, pool: Pool) -> Self {
+        Self { tenant, file, gate, route: Route::Pool(pool) }
     }
 
     /// The tenant whose data this is.
     #[must_use]
     pub fn tenant(&self) -> &Tenant {
         &self.tenant
+    }
+
+    /// Whether the data is known to be of a version that this program serves: no query is needed to say so.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.gate.is_open()
+    }
+
+    /// Ready once the data is known to be of a version that this program serves. Every operation waits for this by itself,
+    /// so that nothing is read from other data or written into it; it is asked for where something is to be done before.
+    ///
+    /// What was applied stands beside the data, which is asked once, and again after each change of the tenant that the
+    /// directory hears of.
+    ///
+    /// # Errors
+    /// [`QueryError::Version`] when the data is behind this program, or ahead of it by a migration that was not declared
+    /// [additive](crate::migrate::Migration::additive). Raised also when the data can't be read.
+    pub async fn ready(&self) -> Result<(), QueryError> {
+        self.gate.pass().await
     }
 
     /// A query over the rows of model `M`.
@@ -67,9 +89,18 @@ impl TenantDb {
         &self,
         job: impl Fn(&Connection) -> Result<T, rusqlite::Error> + Send + 'static,
     ) -> Result<T, QueryError> {
-        match &self.route {
-            Route::Pool(pool) => pool.read(&self.file, job).await.map_err(query_error),
+        let outcome = match &self.route {
+            Route::Pool(pool) => {
+                if !self.gate.is_open() {
+                    self.gate.pass().await?;
+                }
+                pool.read(&self.file, job).await.map_err(query_error)
+            }
             Route::Transaction(open) => self.run_in(open, job).await,
+        };
+        match outcome {
+            Err(QueryError::Database(_)) => self.explained(outcome).await,
+            told => told,
         }
     }
 
@@ -78,10 +109,26 @@ impl TenantDb {
         &self,
         job: impl FnOnce(&Connection) -> Result<T, rusqlite::Error> + Send + 'static,
     ) -> Result<T, QueryError> {
-        match &self.route {
-            Route::Pool(pool) => pool.write(&self.file, job).await.map_err(query_error),
+        let outcome = match &self.route {
+            Route::Pool(pool) => {
+                if !self.gate.is_open() {
+                    self.gate.pass().await?;
+                }
+                pool.write(&self.file, job).await.map_err(query_error)
+            }
             Route::Transaction(open) => self.run_in(open, job).await,
+        };
+        match outcome {
+            Err(QueryError::Database(_)) => self.explained(outcome).await,
+            told => told,
         }
+    }
+
+    /// The outcome of an operation that failed as if a table or a column were another one: it may have met data that was
+    /// migrated a moment ago.
+    async fn explained<T>(&self, outcome: Result<T, QueryError>) -> Result<T, QueryError> {
+        self.gate.look_again().await?;
+        outcome
     }
 
     async fn run_in<T: Send + 'static>(

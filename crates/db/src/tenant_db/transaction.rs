@@ -74,6 +74,7 @@ impl TenantDb {
     async fn begin(&self) -> Result<Open, QueryError> {
         match &self.route {
             Route::Pool(pool) => {
+                self.ready().await?;
                 let begun = pool.begin(&self.file).await;
                 Ok(Open { lease: begun.map_err(query_error)?, spoiled: AtomicBool::new(false) })
             }

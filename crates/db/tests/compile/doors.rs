@@ -19,7 +19,7 @@ fn turned(mut mine: TenantDb, theirs: TenantDb, tenant: Tenant) -> TenantDb {
 }
 
 fn made(tenant: Tenant, inner: TenantDb) {
-    TenantDb::new(tenant, inner.file.clone(), inner.pool());
+    TenantDb::new(tenant, inner.file.clone(), inner.gate.clone(), inner.pool());
 }
 
 fn opened() {

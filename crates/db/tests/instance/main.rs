@@ -16,3 +16,4 @@ mod raw_sql;
 mod statuses;
 mod two_processes;
 mod unreadable;
+mod versions;

@@ -18,6 +18,7 @@ use tenantry_core::{Placement, Status, Transition};
 use tenantry_db::Instance;
 use tenantry_db::lifecycle::Target;
 use tenantry_db::migrate::{Column, Migration, Sql, Table};
+use tenantry_db::model::{QueryError, VersionError};
 use tokio::runtime::Runtime;
 
 use common::*;
@@ -146,7 +147,10 @@ impl Operation {
             Self::ClaimFound => assert!(theirs_are_there(site)),
             Self::Migrate => {
                 for name in ["acme", "globex", "initech"] {
-                    assert_eq!(titles(&door(instance, name)).await.unwrap(), [name]);
+                    match titles(&door(instance, name)).await {
+                        Err(QueryError::Version(VersionError::Behind { .. })) if !done => {}
+                        found => assert_eq!(found.unwrap(), [name]),
+                    }
                 }
             }
             Self::PurgeClaimed => {

@@ -4,10 +4,13 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use comfy_table::{Table, presets};
+use comfy_table::{LineStyle, Table, TableStyle, presets};
 use serde::Serialize;
 
 use super::Failure;
+
+/// A line below the headings, and no other.
+const UNDERLINED: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// The one way to print. Results go to standard output, all else to standard error.
 ///
@@ -38,15 +41,26 @@ impl Output {
         self.bytes(format!("{}\n", visible(&text.to_string())).as_bytes());
     }
 
-    /// Prints rows under their headings; ruled on a terminal, bare in a pipe.
+    /// Prints rows under their headings, which are ruled off on a terminal.
     pub fn table<const N: usize>(
         &mut self,
         headings: [&str; N],
         rows: impl IntoIterator<Item = [String; N]>,
     ) {
         let mut table = Table::new();
-        table.load_style(if self.terminal { presets::UTF8_HORIZONTAL_ONLY } else { presets::NOTHING });
+        table.load_style(if self.terminal { UNDERLINED } else { presets::NOTHING });
         table.set_header(headings);
+        self.rows(table, rows);
+    }
+
+    /// Prints what belongs to one thing: names, and what stands behind each.
+    pub fn fields(&mut self, rows: impl IntoIterator<Item = [String; 2]>) {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING);
+        self.rows(table, rows);
+    }
+
+    fn rows<const N: usize>(&mut self, mut table: Table, rows: impl IntoIterator<Item = [String; N]>) {
         for row in rows {
             table.add_row(row.map(|cell| visible(&cell)));
         }
@@ -180,7 +194,12 @@ pub(super) mod tests {
         assert_eq!(results, " SLUG    NAME\n acme    Acme Ltd\n globex  \\u{1b}[31mred\n");
         assert_eq!(complaints, "");
         let (results, _) = printed(true, print);
-        assert!(results.contains('─') && !results.contains('\x1b'), "{results}");
+        let rule = "─".repeat(results.lines().map(|line| line.chars().count()).max().unwrap());
+        assert_eq!(results.lines().collect::<Vec<_>>()[1], rule, "{results}");
+        assert_eq!((results.lines().count(), results.matches(&rule).count()), (4, 1), "{results}");
+        assert!(!results.contains('\x1b'), "{results}");
+        let (results, _) = printed(true, |output| output.fields([row(["slug", "acme"]), row(["id", "1"])]));
+        assert_eq!(results, " slug  acme\n id    1\n");
     }
 
     #[test]

@@ -17,12 +17,12 @@ const INTERVAL: Duration = Duration::from_secs(2);
 /// error. Tenants may be reported from any thread.
 pub struct FleetProgress {
     what: &'static str,
-    total: u64,
+    total: usize,
     state: Mutex<State>,
 }
 
 struct State {
-    done: u64,
+    done: usize,
     failures: Vec<FleetFailure>,
     display: Display,
 }
@@ -44,7 +44,7 @@ pub struct FleetFailure {
 impl FleetProgress {
     /// The progress of `what`, such as "migrate", over `total` tenants, on standard error.
     #[must_use]
-    pub fn process(what: &'static str, total: u64) -> Self {
+    pub fn process(what: &'static str, total: usize) -> Self {
         let display = if io::stderr().is_terminal() {
             Display::Bar(bar(what, total))
         } else {
@@ -53,7 +53,7 @@ impl FleetProgress {
         Self::new(what, total, display)
     }
 
-    fn new(what: &'static str, total: u64, display: Display) -> Self {
+    fn new(what: &'static str, total: usize, display: Display) -> Self {
         let state = Mutex::new(State { done: 0, failures: Vec::new(), display });
         Self { what, total, state }
     }
@@ -63,17 +63,27 @@ impl FleetProgress {
         self.done_at(slug, result, Instant::now());
     }
 
+    /// So many tenants are through, each for better.
+    pub fn reach(&self, done: usize) {
+        let mut guard = self.lock();
+        guard.done = done;
+        self.show(&mut guard, Instant::now());
+    }
+
     fn done_at(&self, slug: &Slug, result: Result<(), String>, now: Instant) {
         let mut guard = self.lock();
-        let State { done, failures, display } = &mut *guard;
-        *done += 1;
+        guard.done += 1;
         if let Err(error) = result {
-            failures.push(FleetFailure { slug: slug.clone(), error });
+            guard.failures.push(FleetFailure { slug: slug.clone(), error });
         }
+        self.show(&mut guard, now);
+    }
+
+    fn show(&self, State { done, failures, display }: &mut State, now: Instant) {
         match display {
             Display::Bar(bar) => {
                 bar.set_message(failed(failures.len()));
-                bar.inc(1);
+                bar.set_position(length(*done));
             }
             Display::Lines { out, last } => {
                 let due = last.is_none_or(|last| now.duration_since(last) >= INTERVAL);
@@ -89,12 +99,12 @@ impl FleetProgress {
 
     /// Ends the display and gives the tenants that failed, ordered by slug.
     #[must_use]
-    pub fn end(self) -> Vec<FleetFailure> {
-        let State { mut failures, display, .. } =
-            self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if let Display::Bar(bar) = display {
+    pub fn end(&self) -> Vec<FleetFailure> {
+        let mut guard = self.lock();
+        if let Display::Bar(bar) = &guard.display {
             bar.finish_and_clear();
         }
+        let mut failures = std::mem::take(&mut guard.failures);
         failures.sort_by(|one, other| one.slug.cmp(&other.slug));
         failures
     }
@@ -112,12 +122,16 @@ impl FleetFailure {
     }
 }
 
+fn length(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
 fn failed(count: usize) -> String {
     if count == 0 { String::new() } else { format!(", {count} failed") }
 }
 
-fn bar(what: &'static str, total: u64) -> ProgressBar {
-    let bar = ProgressBar::new(total).with_prefix(what);
+fn bar(what: &'static str, total: usize) -> ProgressBar {
+    let bar = ProgressBar::new(length(total)).with_prefix(what);
     match ProgressStyle::with_template("{prefix} [{bar:40}] {pos} of {len}{msg}, {eta} to go") {
         Ok(style) => bar.with_style(style.progress_chars("=> ")),
         Err(_) => bar,
@@ -156,6 +170,18 @@ mod tests {
         );
         let failed: Vec<_> = progress.end().into_iter().map(|failure| failure.slug.to_string()).collect();
         assert_eq!(failed, ["tenant-507", "tenant-7"]);
+    }
+
+    #[test]
+    fn many_that_are_through_at_once_are_told_in_one_line() {
+        let paper = Paper::default();
+        let lines = Display::Lines { out: Box::new(paper.clone()), last: None };
+        let progress = FleetProgress::new("create", 450, lines);
+        [200, 400, 450].into_iter().for_each(|done| progress.reach(done));
+        let text = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text.lines().next(), Some("create: 200 of 450"));
+        assert_eq!(text.lines().last(), Some("create: 450 of 450"));
+        assert!(progress.end().is_empty());
     }
 
     #[test]

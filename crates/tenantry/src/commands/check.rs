@@ -7,13 +7,12 @@ use std::path::Path;
 use serde::Serialize;
 use tenantry_core::HostPattern;
 use tenantry_db::Instance;
-use tenantry_db::lifecycle::Target;
 use tenantry_web::rest::TenantsAccess;
 
 use super::Context;
-use super::instance::unserved;
+use super::instance::{behind, unserved};
+use crate::cli::Failure;
 use crate::cli::args::CheckArgs;
-use crate::cli::{Failure, counted};
 use crate::config::{Effective, Origin};
 
 /// Seconds: as long as is right to try https out, and no longer.
@@ -43,8 +42,9 @@ impl Context {
     pub(super) async fn check(&mut self, args: &CheckArgs) -> Result<(), Failure> {
         let settings = args.config.then(|| self.loaded.effective.iter().map(Shown::of).collect::<Vec<_>>());
         let (mut faults, mut warnings) = (Vec::new(), Vec::new());
-        match self.open() {
-            Ok(instance) => {
+        match self.open_if_there() {
+            Ok(None) => self.out.note(format_args!("{}; what is configured is checked", self.no_instance())),
+            Ok(Some(instance)) => {
                 self.look_through(&instance, &mut faults, &mut warnings).await?;
                 if args.deploy {
                     warnings.extend(exposed(&instance));
@@ -88,11 +88,7 @@ impl Context {
     ) -> Result<(), Failure> {
         faults.extend(unserved(instance));
         warnings.extend(instance.unusable().iter().map(ToString::to_string));
-        let behind = instance.behind(&Target::Fleet).await?.len();
-        if behind > 0 {
-            let behind = counted(behind, "tenant");
-            warnings.push(format!("{behind} may be behind: `migrate` brings them up to date"));
-        }
+        warnings.extend(behind(instance).await?);
         for alias in instance.unclaimed() {
             let (name, alias) = (alias.as_str().to_uppercase(), alias.as_str());
             let remedy = format!("`tenant create SLUG --domain HOST --database {alias}` gives it to one");
@@ -152,7 +148,11 @@ impl Context {
         let instance = self.open()?;
         let listen = self.settings().listen.host().parse::<IpAddr>().ok();
         let address = listen.filter(|ip| !ip.is_unspecified()).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        for record in instance.directory().records() {
+        let records = instance.directory().records();
+        if records.is_empty() {
+            self.out.note("there is no tenant yet: tenant create SLUG --domain HOST makes the first one");
+        }
+        for record in records {
             // Browsers and most systems take these for this machine by themselves (RFC 6761, section 6.3).
             let domains = record.domains.iter().filter(|domain| !domain.as_str().ends_with(".localhost"));
             for domain in domains {

@@ -19,7 +19,7 @@ impl Context {
         logging::start(self.settings())?;
         let listener = self.listener().await?;
         let port = listener.local_addr()?.port();
-        let instance = self.open()?;
+        let instance = self.open_or_make()?;
         self.recover(&instance).await?;
         self.migrate_quietly(&instance).await?;
         self.out.line("Two tenants, each with its own users, data and host name:");
@@ -65,7 +65,7 @@ impl Context {
                     .await?
             }
         };
-        let db = door(instance, &record)?;
+        let db = door(instance, &record).await?;
         let tenant: Tenant = db.tenant().clone();
         self.app.fill(tenant, db.clone()).await?;
         let password = generate()?;

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tenantry_core::{Slug, Tenant, TenantRecord};
+use tenantry_db::lifecycle::Target;
+use tenantry_db::model::{QueryError, VersionError};
 use tenantry_db::{Instance, InstanceConfig, TenantDb};
 
 use super::Context;
 use crate::cli::args::Scope;
-use crate::cli::{Failure, Prompt};
+use crate::cli::{Failure, Prompt, counted};
 use crate::config::Settings;
 
 /// The longest that one operation on a tenant's data may run.
@@ -65,19 +67,40 @@ impl Descriptors {
 }
 
 impl Context {
-    /// Opens the instance. Nothing that was left half done is ended here: `serve` and `reconcile` do that.
+    /// Opens the instance, which must be there. Nothing that was left half done is ended here: `serve` and `reconcile` do
+    /// that.
     pub(super) fn open(&self) -> Result<Instance, Failure> {
-        self.open_within(DEADLINE)
+        self.open_if_there()?.ok_or_else(|| {
+            let hint = "`tenant create SLUG --domain HOST` makes it with its first tenant; --data FOLDER names another folder";
+            Failure::new(self.no_instance()).hint(hint)
+        })
+    }
+
+    /// Opens the instance if there is one, and makes nothing.
+    pub(super) fn open_if_there(&self) -> Result<Option<Instance>, Failure> {
+        let config = self.config(DEADLINE);
+        let instance = config.is_there().then(|| Instance::open(config, self.app.registry()));
+        Ok(instance.transpose()?)
+    }
+
+    /// What is said where there is no instance.
+    pub(super) fn no_instance(&self) -> String {
+        format!("there is no instance in {} yet", self.settings().data_dir.display())
+    }
+
+    /// Opens the instance, and makes what is missing of it.
+    pub(super) fn open_or_make(&self) -> Result<Instance, Failure> {
+        Ok(Instance::open(self.config(DEADLINE), self.app.registry())?)
     }
 
     /// Opens the instance to migrate what is in it.
     pub(super) fn open_to_migrate(&self) -> Result<Instance, Failure> {
-        self.open_within(MIGRATION_DEADLINE)
+        Ok(Instance::open(self.config(MIGRATION_DEADLINE), self.app.registry())?)
     }
 
-    fn open_within(&self, deadline: Duration) -> Result<Instance, Failure> {
+    fn config(&self, deadline: Duration) -> InstanceConfig {
         let settings = self.settings();
-        let config = InstanceConfig {
+        InstanceConfig {
             data: settings.data_dir.clone(),
             directory: settings.directory_url.as_ref().map(|file| file.path().clone()),
             databases: settings.databases.clone(),
@@ -85,8 +108,7 @@ impl Context {
             deadline,
             synchronous: settings.sqlite_synchronous,
             actor: self.actor(),
-        };
-        Ok(Instance::open(config, self.app.registry())?)
+        }
     }
 
     /// Who is written into the audit: the person at this machine.
@@ -152,6 +174,16 @@ pub(super) fn unserved(instance: &Instance) -> Vec<String> {
     misplaced.chain(unreadable).collect()
 }
 
+/// A sentence about the tenants whose data is not known to be up to date, if there are any.
+pub(super) async fn behind(instance: &Instance) -> Result<Option<String>, Failure> {
+    let behind = instance.behind(&Target::Fleet).await?.len();
+    let sentence = || {
+        let (tenants, them) = (counted(behind, "tenant"), if behind == 1 { "it" } else { "them" });
+        format!("{tenants} may be behind, and not served until `migrate` has brought {them} up to date")
+    };
+    Ok((behind > 0).then(sentence))
+}
+
 /// The tenant with this slug, in any status.
 pub(super) fn tenant_called(instance: &Instance, slug: &Slug) -> Result<Arc<TenantRecord>, Failure> {
     let directory = instance.directory();
@@ -166,11 +198,27 @@ pub(super) fn tenant_called(instance: &Instance, slug: &Slug) -> Result<Arc<Tena
     })
 }
 
-/// The door to a tenant's data, for a command. The tenant must be active, for a command as for a request.
-pub(super) fn door(instance: &Instance, record: &Arc<TenantRecord>) -> Result<TenantDb, Failure> {
-    let tenant = Tenant::from_record(Arc::clone(record))
-        .map_err(|error| Failure::new(format!("{}: {error}", record.slug)))?;
-    Ok(instance.tenant_db(&tenant)?)
+/// The door to a tenant's data, for a command. The tenant must be active and its data of this program's version, for a
+/// command as for a request.
+pub(super) async fn door(instance: &Instance, record: &Arc<TenantRecord>) -> Result<TenantDb, Failure> {
+    let slug = &record.slug;
+    let tenant =
+        Tenant::from_record(Arc::clone(record)).map_err(|error| Failure::new(format!("{slug}: {error}")))?;
+    let db = instance.tenant_db(&tenant)?;
+    match db.ready().await {
+        Ok(()) => Ok(db),
+        Err(QueryError::Version(error)) => {
+            let refused = Failure::new(format!("{slug}: {error}"));
+            Err(match error {
+                VersionError::Behind { .. } => {
+                    refused.hint(format!("`migrate --tenant {slug}` brings it up to date"))
+                }
+                VersionError::Ahead { .. } => refused.hint("use the newer program that migrated it"),
+                _ => refused,
+            })
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// What is said where a slug leads to nothing.

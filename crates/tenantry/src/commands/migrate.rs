@@ -12,7 +12,7 @@ use tenantry_db::migrate::{Plan, Progress, State};
 
 use super::Context;
 use crate::cli::args::{MigrateArgs, Scope, ShowmigrationsArgs};
-use crate::cli::{Failure, FleetFailure, FleetProgress, Output};
+use crate::cli::{Failure, FleetFailure, FleetProgress, Output, counted};
 
 /// How many tenants are migrated at a time when nothing is said: each waits for the disk more than for a core.
 const JOBS: usize = 8;
@@ -34,7 +34,7 @@ struct Migrated {
 
 impl Context {
     pub(super) async fn migrate(&mut self, args: MigrateArgs) -> Result<(), Failure> {
-        let instance = self.open_to_migrate()?;
+        let instance = if args.plan { self.open()? } else { self.open_to_migrate()? };
         let target = target(args.scope);
         if target == Target::Fleet {
             self.warn_of_unserved(&instance);
@@ -47,8 +47,7 @@ impl Context {
             self.tell_nothing_to_do(&instance, args.json);
             return Ok(());
         }
-        let total = u64::try_from(tenants.len()).unwrap_or(u64::MAX);
-        let progress = FleetProgress::process("migrate", total);
+        let progress = FleetProgress::process("migrate", tenants.len());
         let jobs = args.jobs.unwrap_or_else(default_jobs);
         let summary = instance
             .migrate(tenants, jobs, |step| match step {
@@ -71,7 +70,8 @@ impl Context {
         let migrated = Migrated { done, failed };
         let count = migrated.failed.len();
         self.out.data(json, &migrated, |out| {
-            out.line(format_args!("{done} {} up to date now", tenants_are(done)));
+            let are = if done == 1 { "is" } else { "are" };
+            out.line(format_args!("{} {are} up to date now", counted(done, "tenant")));
             if count > 0 {
                 FleetFailure::print(&migrated.failed, out);
             }
@@ -79,7 +79,8 @@ impl Context {
         if count == 0 {
             return Ok(());
         }
-        Err(Failure::new(format!("{count} of {} tenants could not be migrated", count + done))
+        let all = counted(count + done, "tenant");
+        Err(Failure::new(format!("{count} of {all} could not be migrated"))
             .hint("run it again once their faults are mended: only what is missing is done"))
     }
 
@@ -132,7 +133,7 @@ impl Context {
         if !json {
             FleetFailure::print(&failed, &mut self.out);
         }
-        Err(Failure::new(format!("{} tenants could not be read", failed.len())))
+        Err(Failure::new(format!("{} could not be read", counted(failed.len(), "tenant"))))
     }
 
     pub(super) async fn reconcile(&mut self, json: bool) -> Result<(), Failure> {
@@ -203,8 +204,4 @@ pub(super) fn tell_unclaimed(out: &mut Output, unclaimed: &[Alias]) {
             name.replace('_', "-"),
         ));
     }
-}
-
-fn tenants_are(count: usize) -> &'static str {
-    if count == 1 { "tenant is" } else { "tenants are" }
 }

@@ -1,6 +1,6 @@
 //! `operator …`: people with rights over the instance.
 
-use tenantry_db::directory::Operator;
+use tenantry_db::directory::{Operator, check_operator_name};
 use tenantry_web::auth::{Attributes, HashPolicy, Hasher, NewPassword};
 
 use super::Context;
@@ -10,9 +10,11 @@ use crate::cli::{Failure, Prompt};
 
 impl Context {
     pub(super) async fn operator(&mut self, command: OperatorCommand) -> Result<(), Failure> {
-        let instance = self.open()?;
         match command {
             OperatorCommand::Add { name } => {
+                // Nobody types a password for a name that is none.
+                check_operator_name(&name)?;
+                let instance = self.open_or_make()?;
                 if instance.directory().operator(&name).await?.is_some() {
                     return Err(Failure::new(format!("there is an operator called {name:?} already")));
                 }
@@ -27,6 +29,7 @@ impl Context {
                 self.out.line(format_args!("{name} is an operator now"));
             }
             OperatorCommand::List { json } => {
+                let instance = self.open()?;
                 let names = instance.directory().operators().await?;
                 self.out.data(json, &names, |out| {
                     out.table(["OPERATOR"], names.iter().map(|name| [name.clone()]));

@@ -19,7 +19,7 @@ impl Context {
     pub(super) async fn createsuperuser(&mut self, args: CreatesuperuserArgs) -> Result<(), Failure> {
         let instance = self.open()?;
         let record = self.tenant_of(&instance, &args.scope, args.noinput)?;
-        let db = door(&instance, &record)?;
+        let db = door(&instance, &record).await?;
         let input = SuperuserInput::new(&args, &self.sources);
         let mut prompt = Prompt::process(args.noinput);
         let accept =
@@ -36,18 +36,25 @@ impl Context {
         let password = input.password(&mut prompt, |typed| check(typed, &attributes))?;
         // Checked already, by the same rules.
         let password = password.map(|typed| NewPassword::unchecked(password_of(&typed)));
+        let can_sign_in = password.is_some();
         let policy = self.policy(&db).await?;
         let new = NewSuperuser { username: username.clone(), email, password };
         create_superuser(&db, &Hasher::default(), policy, new).await?;
         instance.close().await;
         self.out.line(format_args!("{username} is a superuser of {} now", record.slug));
+        if !can_sign_in {
+            let slug = &record.slug;
+            self.out.note(format_args!(
+                "{username} has no password and can't sign in: `changepassword --tenant {slug} {username}` gives one"
+            ));
+        }
         Ok(())
     }
 
     pub(super) async fn changepassword(&mut self, args: ChangepasswordArgs) -> Result<(), Failure> {
         let instance = self.open()?;
         let record = self.tenant_of(&instance, &args.scope, false)?;
-        let db = door(&instance, &record)?;
+        let db = door(&instance, &record).await?;
         let mut prompt = Prompt::process(false);
         let username: Username = match args.username {
             Some(username) => username.parse()?,

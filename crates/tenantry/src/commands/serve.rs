@@ -8,6 +8,7 @@ use tenantry_web::http::{Site, listen, serve};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::instance::behind;
 use super::migrate::tell_unclaimed;
 use super::{Context, logging};
 use crate::cli::{Failure, counted};
@@ -19,8 +20,11 @@ impl Context {
     pub(super) async fn serve(&mut self) -> Result<(), Failure> {
         logging::start(self.settings())?;
         let listener = self.listener().await?;
-        let instance = self.open()?;
+        let instance = self.open_or_make()?;
         self.recover(&instance).await?;
+        if let Some(sentence) = behind(&instance).await? {
+            self.out.warn(sentence);
+        }
         let site = self.site(&instance)?;
         self.greet(&instance, listener.local_addr()?);
         self.serve_on(listener, site, instance).await

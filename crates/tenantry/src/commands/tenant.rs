@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
-use tenantry_core::{Alias, HostName, Isolation, Slug, Status, TenantRecord, Transition};
+use tenantry_core::{Alias, HostName, Isolation, Slug, Status, TenantName, TenantRecord, Transition};
 use tenantry_db::Instance;
 use tenantry_db::directory::{DomainError, RenameError, TenantDetails};
 use tenantry_db::lifecycle::{CreateError, Home, NewTenant, RETENTION_DAYS, check_purge};
@@ -14,7 +14,7 @@ use tenantry_db::lifecycle::{CreateError, Home, NewTenant, RETENTION_DAYS, check
 use super::Context;
 use super::instance::{no_tenant, tenant_called};
 use crate::cli::args::{CreateArgs, DomainCommand, ListArgs, TenantCommand};
-use crate::cli::{Failure, Output, Prompt, read_tenants_file};
+use crate::cli::{Failure, FleetProgress, Output, Prompt, counted, read_tenants_file};
 
 /// What `tenant show` prints.
 #[derive(Serialize)]
@@ -36,7 +36,8 @@ struct Page<'a> {
 
 impl Context {
     pub(super) async fn tenant(&mut self, command: TenantCommand) -> Result<(), Failure> {
-        let instance = self.open()?;
+        let makes = matches!(command, TenantCommand::Create(_));
+        let instance = if makes { self.open_or_make()? } else { self.open()? };
         let done = self.tenant_command(&instance, command).await;
         instance.close().await;
         done
@@ -45,27 +46,13 @@ impl Context {
     async fn tenant_command(&mut self, instance: &Instance, command: TenantCommand) -> Result<(), Failure> {
         match command {
             TenantCommand::Create(args) => self.create(instance, args).await,
-            TenantCommand::List(args) => {
-                self.list(instance, &args);
-                Ok(())
-            }
+            TenantCommand::List(args) => self.list(instance, &args),
             TenantCommand::Show { slug, json } => self.show(instance, &slug, json).await,
             TenantCommand::Suspend { slug } => self.change(instance, &slug, Transition::Suspend).await,
             TenantCommand::Activate { slug } => self.change(instance, &slug, Transition::Activate).await,
             TenantCommand::Maintain { slug } => self.change(instance, &slug, Transition::Maintain).await,
             TenantCommand::Rename { slug, new_slug, name } => {
-                let record = tenant_called(instance, &slug)?;
-                let to = new_slug.unwrap_or_else(|| slug.clone());
-                instance.directory().rename(record.id, to.clone(), name).await.map_err(|error| {
-                    let hint = if let RenameError::Taken(slug) = &error {
-                        slug_holder(instance, slug)
-                    } else {
-                        None
-                    };
-                    with_hint(error, hint)
-                })?;
-                self.out.line(format_args!("{slug} is {to} now"));
-                Ok(())
+                self.rename(instance, &slug, new_slug, name).await
             }
             TenantCommand::Delete { slug } => self.delete(instance, &slug).await,
             TenantCommand::Undelete { slug } => {
@@ -91,15 +78,43 @@ impl Context {
             }
             (None, None) => return Err(Failure::usage("a slug or --from FILE is needed")),
         };
-        let made = instance.create_tenants(wanted, |_| {}).await.map_err(|error| explain(instance, error))?;
+        // One is made before anyone could read how far it is.
+        let progress = args.from.is_some().then(|| Arc::new(FleetProgress::process("create", wanted.len())));
+        let shown = progress.clone();
+        let tell = move |done| shown.iter().for_each(|progress| progress.reach(done));
+        let made = instance.create_tenants(wanted, tell).await;
+        if let Some(progress) = progress {
+            let _ = progress.end();
+        }
+        let made = made.map_err(|error| explain(instance, error))?;
         self.out.data(args.json, &made, |out| match made.as_slice() {
             [one] => tell_made(out, one),
-            many => out.line(format_args!("made {} tenants", many.len())),
+            many => out.line(format_args!("made {}", counted(many.len(), "tenant"))),
         });
         Ok(())
     }
 
-    fn list(&mut self, instance: &Instance, args: &ListArgs) {
+    async fn rename(
+        &mut self,
+        instance: &Instance,
+        slug: &Slug,
+        new_slug: Option<Slug>,
+        name: Option<TenantName>,
+    ) -> Result<(), Failure> {
+        let record = tenant_called(instance, slug)?;
+        let to = new_slug.as_ref().unwrap_or(slug).clone();
+        instance.directory().rename(record.id, to, name.clone()).await.map_err(|error| {
+            let hint = if let RenameError::Taken(slug) = &error { slug_holder(instance, slug) } else { None };
+            with_hint(error, hint)
+        })?;
+        let called = name.map(|name| format!("is called {name} now"));
+        let is = new_slug.map(|to| format!("is {to} now"));
+        let said: Vec<String> = is.into_iter().chain(called).collect();
+        self.out.line(format_args!("{slug} {}", said.join(" and ")));
+        Ok(())
+    }
+
+    fn list(&mut self, instance: &Instance, args: &ListArgs) -> Result<(), Failure> {
         self.warn_of_unserved(instance);
         let mut found = instance.directory().records();
         if let Some(text) = &args.search {
@@ -108,6 +123,9 @@ impl Context {
         }
         let (page, per_page) = (args.page.get(), args.per_page.get());
         let (total, pages) = (found.len(), found.len().div_ceil(per_page).max(1));
+        if page > pages {
+            return Err(Failure::new(format!("there is no page {page}: the last one is {pages}")));
+        }
         let first = per_page.saturating_mul(page - 1).min(total);
         let tenants = &found[first..total.min(first.saturating_add(per_page))];
         self.out.data(args.json, &Page { total, page, pages, tenants }, |out| {
@@ -122,8 +140,9 @@ impl Context {
                 ]
             });
             out.table(["SLUG", "NAME", "STATUS", "DOMAIN", "PLACE"], rows);
-            out.line(format_args!("page {page} of {pages}, {total} tenants"));
+            out.line(format_args!("page {page} of {pages}, {}", counted(total, "tenant")));
         });
+        Ok(())
     }
 
     async fn show(&mut self, instance: &Instance, slug: &Slug, json: bool) -> Result<(), Failure> {
@@ -146,7 +165,7 @@ impl Context {
             ["created".to_owned(), details.created.to_string()],
         ];
         rows.extend(details.deleted.map(|deleted| ["deleted".to_owned(), deleted.to_string()]));
-        self.out.data(json, &Shown { record: &record, details }, |out| out.table(["", ""], rows));
+        self.out.data(json, &Shown { record: &record, details }, |out| out.fields(rows));
         Ok(())
     }
 
@@ -197,11 +216,14 @@ impl Context {
                 failed += 1;
             }
         }
-        self.out.line(format_args!("{} tenants are gone", expired.len() - failed));
+        let gone = expired.len() - failed;
+        let are = if gone == 1 { "is" } else { "are" };
+        self.out.line(format_args!("{} {are} gone", counted(gone, "tenant")));
         if failed == 0 {
             return Ok(());
         }
-        Err(Failure::new(format!("{failed} of {} tenants could not be purged", expired.len())))
+        let all = counted(expired.len(), "tenant");
+        Err(Failure::new(format!("{failed} of {all} could not be purged")))
     }
 
     async fn domain(&mut self, instance: &Instance, command: DomainCommand) -> Result<(), Failure> {

@@ -27,9 +27,7 @@ impl Value for Vec<HostPattern> {
     const KIND: &'static str = "comma-separated host names; .example.com includes all below it, * means any";
 
     fn parse(text: &str) -> Result<Self, ValueError> {
-        let pattern = |item: &str| {
-            item.parse().map_err(|source| ValueError::HostPattern { item: item.to_owned(), source })
-        };
+        let pattern = |item: &str| Ok(item.parse::<HostPattern>()?);
         items(text).map(pattern).collect()
     }
 

@@ -63,13 +63,8 @@ pub enum ValueError {
         source: HostError,
     },
     /// Neither a host name nor a pattern.
-    #[error("{item:?} is not a host name: {source}")]
-    HostPattern {
-        /// The one of the list that is wrong.
-        item: String,
-        /// What is wrong with it.
-        source: HostPatternError,
-    },
+    #[error(transparent)]
+    HostPattern(#[from] HostPatternError),
     /// Not an address with a port.
     #[error("must be ADDRESS:PORT, such as 127.0.0.1:8000, or a port alone")]
     Listen,

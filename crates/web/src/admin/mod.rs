@@ -4,7 +4,7 @@ mod cookies;
 mod next;
 mod pages;
 
-use axum::extract::{DefaultBodyLimit, Form, FromRequestParts, Query, State};
+use axum::extract::{DefaultBodyLimit, Form, FromRequestParts, Query, RawQuery, State};
 use axum::http::header::{CACHE_CONTROL, LOCATION};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
@@ -102,8 +102,10 @@ impl FromRequestParts<Admin> for Cookies {
     }
 }
 
-async fn to_index(Extension(mount): Extension<MountPath>) -> Response {
-    (StatusCode::MOVED_PERMANENTLY, [(LOCATION, format!("{}/admin/", mount.as_str()))]).into_response()
+async fn to_index(Extension(mount): Extension<MountPath>, RawQuery(query): RawQuery) -> Response {
+    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+    let index = format!("{}/admin/{query}", mount.as_str());
+    (StatusCode::MOVED_PERMANENTLY, [(LOCATION, index)]).into_response()
 }
 
 async fn index(

@@ -38,6 +38,17 @@ pub(crate) const ICON: Asset = Asset { path: text(&ICON_TAGGED), kind: "image/sv
 pub(crate) const OPTIONS_SCRIPT: Asset =
     Asset { path: text(&SCRIPT_TAGGED), kind: "text/javascript; charset=utf-8", content: SCRIPT_TEXT };
 
+/// The icon of the built-in pages, for a route `/favicon.ico`: browsers ask for it where a page names no icon. It may be
+/// kept for a day.
+#[allow(clippy::unused_async, reason = "a handler")]
+pub async fn favicon() -> Response {
+    let headers = [
+        (CONTENT_TYPE, HeaderValue::from_static(ICON.kind)),
+        (CACHE_CONTROL, HeaderValue::from_static("public, max-age=86400")),
+    ];
+    (headers, ICON.content).into_response()
+}
+
 impl Asset {
     /// The file. It may be kept for good: a changed one has another path.
     pub(super) fn response(&self) -> Response {

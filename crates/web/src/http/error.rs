@@ -17,6 +17,13 @@ use tenantry_db::model::QueryError;
 
 use super::RequestId;
 
+/// What is said of a tenant whose data is of another version than the program: whichever is the older one, it is about to
+/// be brought up to date.
+pub(super) const BEING_UPDATED: &str = "This site is being updated: try again in a few minutes.";
+
+/// When a client may come again to a tenant that is being updated.
+pub(super) const UPDATED_SOON: Duration = Duration::from_secs(10);
+
 /// When a client may come again where too many others were there: whole seconds, and no less than one.
 const SOON: Duration = Duration::from_secs(1);
 
@@ -51,7 +58,8 @@ pub(super) struct Help {
 /// Any error of a handler, which may so use `?` on all of them without telling the client what went wrong.
 ///
 /// It is a 500, except where a [`QueryError`] says that the program is not at fault: no such row (404), a value that is
-/// taken (409), does not fit (422) or is too large (413), a tenant or a database that can't answer now (503), a full disk (507).
+/// taken (409), does not fit (422) or is too large (413), a tenant or a database that can't answer now or is being updated
+/// (503), a full disk (507).
 ///
 /// ```
 /// use axum::Json;
@@ -128,8 +136,13 @@ impl<E: Error + Send + Sync + 'static> From<E> for Failure {
         let of_data = causes.filter_map(|cause| cause.downcast_ref()).next();
         let status = of_data.map_or(StatusCode::INTERNAL_SERVER_ERROR, status_of);
         let soon = matches!(of_data, Some(QueryError::Crowded | QueryError::Busy));
+        let updating = matches!(of_data, Some(QueryError::Version(_)));
         let refusal = Refusal::caused_by(status, error);
-        Self(if soon { refusal.retry_after(SOON) } else { refusal })
+        Self(match (soon, updating) {
+            (true, _) => refusal.retry_after(SOON),
+            (_, true) => refusal.retry_after(UPDATED_SOON).saying(BEING_UPDATED),
+            _ => refusal,
+        })
     }
 }
 
@@ -144,6 +157,7 @@ fn status_of(error: &QueryError) -> StatusCode {
         QueryError::Timeout
         | QueryError::Closed
         | QueryError::Gone
+        | QueryError::Version(_)
         | QueryError::Busy
         | QueryError::Crowded => StatusCode::SERVICE_UNAVAILABLE,
         QueryError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,

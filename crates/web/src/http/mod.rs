@@ -26,8 +26,8 @@ mod serve;
 mod tenant;
 
 pub(crate) use accept::{Chosen, choose};
-pub use assets::STYLE_SHEET;
 pub(crate) use assets::{ICON, OPTIONS_SCRIPT, STYLE};
+pub use assets::{STYLE_SHEET, favicon};
 pub use claims::{PathPrefix, PathPrefixError, Resolvers};
 pub use deadline::DeadlineLayer;
 pub use edge::Edge;

@@ -124,7 +124,9 @@ impl Asked {
         if let Ok(value) = HeaderValue::from_str(self.id.as_str()) {
             response.headers_mut().insert(REQUEST_ID, value);
         }
-        let milliseconds = self.start.elapsed().as_secs_f64() * 1_000.0;
+        // To the microsecond: what is finer says nothing.
+        let micros = u32::try_from(self.start.elapsed().as_micros()).unwrap_or(u32::MAX);
+        let milliseconds = f64::from(micros) / 1_000.0;
         tracing::info!(status = response.status().as_u16(), milliseconds, "answered");
         response
     }

@@ -1,20 +1,25 @@
 //! From a request's claims to its tenant, and to the door to that tenant's data.
 
 use std::fmt;
+use std::mem;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::extract::Request;
 use axum::http::uri::PathAndQuery;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use pin_project_lite::pin_project;
 use tenantry_core::{HostName, NotServing, Status, Tenant, TenantKey};
 use tenantry_db::directory::{Directory, ResolveError};
-use tenantry_db::{Instance, UnknownPlace};
+use tenantry_db::model::{QueryError, VersionError};
+use tenantry_db::{Instance, TenantDb, UnknownPlace};
 use tower::{Layer, Service};
 
 use super::claims::{BadClaim, Claims};
-use super::error::{Help, Refusal};
+use super::error::{BEING_UPDATED, Failure, Help, Refusal, UPDATED_SOON};
 use super::layered::{Answer, Around, Layered};
 use super::request_id::RequestSpan;
 use super::{Origin, Resolvers};
@@ -40,6 +45,8 @@ impl MountPath {
 ///
 /// It stands under a [`HostLayer`](super::HostLayer). A request that leads to no tenant is answered 404, one whose claims
 /// lead to different tenants too, and one whose tenant is not served 503 with `Retry-After`. There is no default.
+///
+/// Not served is also a tenant whose data is of another version than this program: see `TenantDb::ready`.
 ///
 /// To take a path prefix off it must see a request before the router does, so it wraps the router from outside, as
 /// here, rather than by `Router::layer`:
@@ -78,6 +85,9 @@ pub(super) enum NoTenant {
     NotServed(ResolveError),
     #[error(transparent)]
     UnknownPlace(#[from] UnknownPlace),
+    /// A tenant's, for the developer to know which.
+    #[error("{error}")]
+    Version { tenant: Tenant, error: VersionError },
     #[error("the tenant layer stands under no host layer")]
     NoHost,
 }
@@ -95,7 +105,8 @@ impl TenantLayer {
         Self { debug, ..self }
     }
 
-    fn admit(&self, request: &mut Request) -> Result<(), NoTenant> {
+    /// Gives a request its tenant; the door to the tenant's data where that is to be looked at before it is served.
+    fn admit(&self, request: &mut Request) -> Result<Option<TenantDb>, NoTenant> {
         let host = request.extensions().get::<HostName>().ok_or(NoTenant::NoHost)?;
         let claims = self.resolvers.claims(host, request.uri().path(), request.headers())?;
         let tenant = decide(&claims, |key| self.instance.directory().resolve(key))?;
@@ -105,25 +116,43 @@ impl TenantLayer {
         let db = self.instance.tenant_db(&tenant)?;
         let mount = claims.mount_end.map(|end| take_off(request.uri_mut(), end));
         request.extensions_mut().insert(mount.unwrap_or_default());
+        let unseen = (!db.is_ready()).then(|| db.clone());
         request.extensions_mut().insert(db);
         request.extensions_mut().insert(tenant);
-        Ok(())
+        Ok(unseen)
+    }
+
+    /// The answer in the place of a tenant whose data can't be served just now.
+    fn refuse_data(&self, tenant: &Tenant, error: QueryError, origin: Option<&Origin>) -> Response {
+        match error {
+            QueryError::Version(error) => {
+                self.refuse(NoTenant::Version { tenant: tenant.clone(), error }, origin)
+            }
+            other => Failure::from(other).into_response(),
+        }
     }
 
     fn refuse(&self, error: NoTenant, origin: Option<&Origin>) -> Response {
         let status = match &error {
             NoTenant::BadClaim(_) | NoTenant::Unknown | NoTenant::Disagreement => StatusCode::NOT_FOUND,
-            NoTenant::NotServed(_) | NoTenant::UnknownPlace(_) => StatusCode::SERVICE_UNAVAILABLE,
+            NoTenant::NotServed(_) | NoTenant::UnknownPlace(_) | NoTenant::Version { .. } => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             NoTenant::NoHost => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let after = match &error {
             NoTenant::NotServed(why) => Some(retry_after(*why)),
+            NoTenant::Version { .. } => Some(UPDATED_SOON),
             _ => None,
         };
+        let sentence = matches!(error, NoTenant::Version { .. }).then_some(BEING_UPDATED);
         let help = self.debug.then(|| help(&error, self.instance.directory(), origin));
         let mut refusal = Refusal::caused_by(status, error);
         if let Some(after) = after {
             refusal = refusal.retry_after(after);
+        }
+        if let Some(sentence) = sentence {
+            refusal = refusal.saying(sentence);
         }
         match help {
             Some(help) => refusal.help(help).into_response(),
@@ -197,6 +226,12 @@ fn help(error: &NoTenant, directory: &Directory, origin: Option<&Origin>) -> Hel
         NoTenant::NotServed(ResolveError::NotServing(_)) => {
             Some(("Serve it again:", "tenant activate SLUG".to_owned()))
         }
+        NoTenant::Version { tenant, error: VersionError::Behind { .. } } => {
+            Some(("Bring its data up to date:", format!("migrate --tenant {}", tenant.slug())))
+        }
+        NoTenant::Version { error: VersionError::Ahead { .. }, .. } => {
+            Some(("Start the newer program, the one that ran:", "migrate".to_owned()))
+        }
         _ => None,
     };
     Help { reason: error.to_string(), remedy, addresses }
@@ -227,13 +262,55 @@ impl<S> Layer<S> for TenantLayer {
     }
 }
 
-impl<S: Service<Request, Response = Response>> Around<S> for TenantLayer {
-    type Future = Answer<S::Future, ()>;
+impl<S> Around<S> for TenantLayer
+where
+    S: Service<Request, Response = Response> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Future = Admitted<S::Future, S::Error>;
 
     fn answer(&self, inner: &mut S, mut request: Request) -> Self::Future {
-        match self.admit(&mut request) {
-            Ok(()) => Answer::of(inner.call(request), (), |(), response| response),
+        let there = match self.admit(&mut request) {
             Err(error) => Answer::there(self.refuse(error, request.extensions().get())),
+            Ok(None) => Answer::of(inner.call(request), (), |(), response| response),
+            Ok(Some(db)) => {
+                // The clone is for the next request: this one is ready.
+                let next = inner.clone();
+                let (layer, mut inner) = (self.clone(), mem::replace(inner, next));
+                return Admitted::Looking {
+                    answer: Box::pin(async move {
+                        match db.ready().await {
+                            Ok(()) => inner.call(request).await,
+                            Err(error) => {
+                                Ok(layer.refuse_data(db.tenant(), error, request.extensions().get()))
+                            }
+                        }
+                    }),
+                };
+            }
+        };
+        Admitted::Known { answer: there }
+    }
+}
+
+pin_project! {
+    /// An answer to come, at once or after a look at the tenant's data.
+    #[project = Projected]
+    pub enum Admitted<F, E> {
+        /// It is known whether the tenant is served.
+        Known { #[pin] answer: Answer<F, ()> },
+        /// Its data is looked at first.
+        Looking { answer: Pin<Box<dyn Future<Output = Result<Response, E>> + Send>> },
+    }
+}
+
+impl<F: Future<Output = Result<Response, E>>, E> Future for Admitted<F, E> {
+    type Output = Result<Response, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project() {
+            Projected::Known { answer } => answer.poll(cx),
+            Projected::Looking { answer } => answer.as_mut().poll(cx),
         }
     }
 }

@@ -17,6 +17,7 @@ use super::{Applied, ApplyError, History, Migration, Plan, Registry, apply, plan
 use crate::TenantDb;
 use crate::model::{FieldMeta, Kind, ModelMeta};
 use crate::sqlite::{DataFile, Pool, open_exclusively};
+use crate::tenant_db::Gate;
 
 /// One tenant's file in a folder of its own.
 struct Fixture {
@@ -62,7 +63,7 @@ impl Fixture {
             placement: Placement::Claimed { database: "acme".parse().unwrap() },
         };
         let tenant = Tenant::from_record(Arc::new(record)).unwrap();
-        TenantDb::new(tenant, Arc::clone(&self.file), self.pool.clone())
+        TenantDb::new(tenant, Arc::clone(&self.file), Arc::new(Gate::unguarded()), self.pool.clone())
     }
 
     async fn plan(&self, history: &Arc<History>) -> Result<Plan, ApplyError> {

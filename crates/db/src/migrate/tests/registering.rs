@@ -102,6 +102,9 @@ fn a_migration_that_breaks_a_rule_is_refused_with_the_rule() {
         (with(Column::int("a_id").references("auth_user", "id", OnDelete::SetNull)), "must allow NULL"),
         (migration().add_column("notes_note", Column::text("a")), "needs a default or must allow NULL"),
         (migration().add_column("notes_note", Column::text("a").null().unique()), "create a unique index"),
+        (migration().rename_column("notes_note", "a", "b").additive(), "declared additive"),
+        (migration().create_index("notes_note", Index::on(["a"]).unique()).additive(), "declared additive"),
+        (migration().additive().drop_table("notes_note"), "declared additive"),
     ];
     for (migration, expected) in cases {
         let said = refusal(migration);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tenantry_core::{Alias, Placement, Status, Tenant, TenantId, TenantRecord};
 
-use super::TenantDb;
+use super::{Gate, TenantDb};
 use crate::model::{Auto, Model};
 use crate::sqlite::{DataFile, Pool};
 
@@ -46,7 +46,7 @@ pub(super) async fn door() -> (TempDir, TenantDb) {
     };
     let tenant = Tenant::from_record(Arc::new(record)).unwrap();
     let file = DataFile::for_test(tenant.id(), path);
-    let db = TenantDb::new(tenant, Arc::new(file), Pool::for_test());
+    let db = TenantDb::new(tenant, Arc::new(file), Arc::new(Gate::unguarded()), Pool::for_test());
     db.raw_execute(NOTES, vec![]).await.unwrap();
     (folder, db)
 }

@@ -43,7 +43,6 @@ pub struct Invocation {
 }
 
 #[derive(Debug, Parser)]
-#[command(disable_help_subcommand = true)]
 struct Cli {
     /// The folder with the instance's own files (setting DATA_DIR)
     #[arg(long, global = true, value_name = "FOLDER")]
