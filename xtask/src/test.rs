@@ -3,6 +3,7 @@
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
+use crate::postgres::{self, Servers};
 use crate::{python, tools};
 
 /// Runs the unit, integration and documentation tests of every crate.
@@ -11,10 +12,14 @@ use crate::{python, tools};
 /// Raised when what the tests need can't be had, or cargo can't be started.
 pub(crate) fn run(args: &[String]) -> Result<ExitCode, String> {
     let python = python::for_tests()?;
+    // Ctrl-C reaches cargo and the tests as well. This process lives on until they have ended, to remove what it made.
+    ctrlc::set_handler(|| {}).map_err(|cause| format!("can't catch Ctrl-C: {cause}"))?;
+    let servers = Servers::start(&python)?;
     let started = Instant::now();
-    let status = tools::status(
-        Command::new("cargo").args(cargo_args(args)).env(python::VARIABLE, python).current_dir(tools::root()),
-    )?;
+    let urls: Vec<String> = servers.urls().map(|(version, url)| format!("{version}={url}")).collect();
+    let mut cargo = Command::new("cargo");
+    cargo.args(cargo_args(args)).current_dir(tools::root());
+    let status = tools::status(cargo.env(python::VARIABLE, python).env(postgres::VARIABLE, urls.join(",")))?;
     let verdict = if status.success() { "passed" } else { "failed" };
     println!("cargo xtask test: {verdict} in {:.1} s, builds included", started.elapsed().as_secs_f64());
     Ok(tools::exit_code(status))

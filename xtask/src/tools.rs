@@ -54,13 +54,17 @@ pub(crate) fn is_installed(program: &str) -> bool {
     Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
 }
 
+/// Whether the user is root.
+pub(crate) fn is_root() -> bool {
+    output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
+}
+
 /// Installs a Debian package, where that is possible without asking for a password.
 ///
 /// # Errors
 /// Raised when this is no Debian or the user isn't root (the message says what to install), or apt-get fails.
 pub(crate) fn install(package: &str, what_for: &str) -> Result<(), String> {
-    let is_root = output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
-    if !is_root || !is_installed("apt-get") {
+    if !is_root() || !is_installed("apt-get") {
         return Err(format!(
             "{what_for} is missing: install it (Debian's package is `{package}`), then try again"
         ));
