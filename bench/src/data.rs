@@ -126,6 +126,7 @@ async fn fill(folder: &Path) -> Result<(), Fault> {
         directory: None,
         databases: std::collections::BTreeMap::new(),
         descriptors: 1_000,
+        connections: 1,
         deadline: Duration::from_secs(60),
         synchronous: Synchronous::Full,
         actor: "bench".to_owned(),

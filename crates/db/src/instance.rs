@@ -1,21 +1,28 @@
 //! An instance: a data folder that is open, with its directory, its tenants' files and the history that they follow.
 
+mod roles;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use hashbrown::HashMap;
-use tenantry_core::{Alias, Slug, Status, Tenant, TenantId, TenantRecord};
+use tenantry_core::{Alias, Placement, Slug, Status, Tenant, TenantId, TenantRecord};
 use tokio::sync::Mutex;
 
 use crate::TenantDb;
 use crate::directory::{Changed, Directory, DirectoryError};
 use crate::migrate::{History, Registry, RegistryError, judge};
 use crate::places::{DIRECTORY, Exposed, Location, PlaceError, Places, UnknownPlace};
+use crate::postgres::{Door, Server};
 use crate::sqlite::{DataFile, Pool, PoolConfig, Synchronous};
-use crate::tenant_db::Gate;
+use crate::tenant_db::{Gate, Store};
+
+pub(crate) use roles::Roles;
+pub use roles::ServerTrouble;
 
 /// How an instance is opened.
 #[derive(Clone, Debug)]
@@ -28,6 +35,8 @@ pub struct InstanceConfig {
     pub databases: BTreeMap<Alias, Location>,
     /// How many file descriptors tenants' files may take, about four for each that is open.
     pub descriptors: usize,
+    /// How many connections each role may have to each PostgreSQL server.
+    pub connections: usize,
     /// The longest that one operation on a tenant's data may run.
     pub deadline: Duration,
     /// When a write counts as done.
@@ -79,24 +88,27 @@ pub(crate) struct Inner {
     pub(crate) directory: Directory,
     pub(crate) pool: Pool,
     pub(crate) history: Arc<History>,
-    files: Arc<Files>,
+    servers: BTreeMap<Alias, Roles>,
+    stores: Arc<Stores>,
+    /// Operations on PostgreSQL servers whose caller went away before they ended, since the start.
+    dropped: Arc<AtomicU64>,
     /// Held while the template of new tenants is made.
     pub(crate) template: Mutex<()>,
 }
 
-/// The files of the tenants that were asked for since they became active.
-type Files = RwLock<HashMap<TenantId, Served>>;
+/// Where the data of tenants is that were asked for since they became active.
+type Stores = RwLock<HashMap<TenantId, Served>>;
 
-/// An active tenant as it was first asked for, the file that its placement then led to, and the gate before it.
+/// An active tenant as it was first asked for, where its placement then led to, and the gate before it.
 struct Served {
     tenant: Tenant,
-    file: Arc<DataFile>,
+    store: Store,
     gate: Arc<Gate>,
 }
 
 impl Served {
-    fn file(&self) -> (Arc<DataFile>, Arc<Gate>) {
-        (Arc::clone(&self.file), Arc::clone(&self.gate))
+    fn store(&self) -> (Store, Arc<Gate>) {
+        (self.store.clone(), Arc::clone(&self.gate))
     }
 }
 
@@ -111,19 +123,21 @@ impl Instance {
     /// used.
     pub fn open(config: InstanceConfig, registry: Registry) -> Result<Self, OpenError> {
         let history = Arc::new(History::new(registry)?);
-        let places = Places::prepare(&config.data, config.directory, config.databases)?;
+        let mut places = Places::prepare(&config.data, config.directory, config.databases)?;
         let pool = Pool::new(PoolConfig {
             descriptors: config.descriptors,
             deadline: config.deadline,
             synchronous: config.synchronous,
             log: LONGEST_LOG,
         });
-        let files = Arc::new(Files::default());
-        let (closing_pool, closing_files) = (pool.clone(), Arc::clone(&files));
+        let servers = roles::connect(&mut places, config.connections, config.deadline);
+        let stores = Arc::new(Stores::default());
+        let (closing_pool, closing_stores) = (pool.clone(), Arc::clone(&stores));
         let directory = Directory::open(places.directory(), &config.actor, move |changes| {
-            close_changed(changes, &closing_pool, &closing_files);
+            close_changed(changes, &closing_pool, &closing_stores);
         })?;
-        let inner = Inner { places, directory, pool, history, files, template: Mutex::new(()) };
+        let (template, dropped) = (Mutex::new(()), Arc::default());
+        let inner = Inner { places, directory, pool, history, servers, stores, dropped, template };
         Ok(Self(Arc::new(inner)))
     }
 
@@ -147,45 +161,87 @@ impl Instance {
     /// # Errors
     /// Raised when the tenant's data is at an alias that is not configured, or was not usable at the start.
     pub fn tenant_db(&self, tenant: &Tenant) -> Result<TenantDb, UnknownPlace> {
-        let (file, gate) = match self.known_file(tenant) {
+        let (store, gate) = match self.known_store(tenant) {
             Some(known) => known,
-            None => self.first_file(tenant)?,
+            None => self.first_store(tenant)?,
         };
-        Ok(TenantDb::new(tenant.clone(), file, gate, self.0.pool.clone()))
+        Ok(TenantDb::new(tenant.clone(), store, gate))
     }
 
-    fn known_file(&self, tenant: &Tenant) -> Option<(Arc<DataFile>, Arc<Gate>)> {
-        let files = self.0.files.read().unwrap_or_else(PoisonError::into_inner);
-        let served = files.get(&tenant.id())?;
+    fn known_store(&self, tenant: &Tenant) -> Option<(Store, Arc<Gate>)> {
+        let stores = self.0.stores.read().unwrap_or_else(PoisonError::into_inner);
+        let served = stores.get(&tenant.id())?;
         // An id alone is no proof: a tenant of another instance may have the same.
         let (known, asked) = (served.tenant.placement(), tenant.placement());
         // Nearly always the very same record, which is sooner seen than that its words are the same.
-        (std::ptr::eq(known, asked) || known == asked).then(|| served.file())
+        (std::ptr::eq(known, asked) || known == asked).then(|| served.store())
     }
 
-    fn first_file(&self, tenant: &Tenant) -> Result<(Arc<DataFile>, Arc<Gate>), UnknownPlace> {
-        let file = Arc::new(self.0.places.data_file(tenant.id(), tenant.placement())?);
-        let gate = Arc::new(self.gate(&file));
-        let first = Served { tenant: tenant.clone(), file, gate };
-        let mut files = self.0.files.write().unwrap_or_else(PoisonError::into_inner);
+    fn first_store(&self, tenant: &Tenant) -> Result<(Store, Arc<Gate>), UnknownPlace> {
+        let store = self.store(tenant.id(), tenant.placement(), |roles| &roles.serving)?;
+        let gate = Arc::new(self.gate(&store));
+        let first = Served { tenant: tenant.clone(), store, gate };
+        let mut stores = self.0.stores.write().unwrap_or_else(PoisonError::into_inner);
         // Under the lock that a change of status needs too: a tenant that has just stopped being active gets a door
         // that is closed, and none that would be forgotten open.
         let active = self.0.directory.record_by_id(tenant.id()).and_then(active);
         if active.is_some_and(|active| active.placement() == tenant.placement()) {
-            Ok(files.entry(tenant.id()).or_insert(first).file())
+            Ok(stores.entry(tenant.id()).or_insert(first).store())
         } else {
-            first.file.close();
-            Ok(first.file())
+            first.store.close();
+            Ok(first.store())
         }
     }
 
-    /// The gate before a file: whether its data is of a version that this program serves.
-    fn gate(&self, file: &Arc<DataFile>) -> Gate {
-        let (pool, file, history) = (self.0.pool.clone(), Arc::clone(file), Arc::clone(&self.0.history));
+    /// The gate before a tenant's data: whether it is of a version that this program serves.
+    fn gate(&self, store: &Store) -> Gate {
+        let (store, history) = (store.clone(), Arc::clone(&self.0.history));
         Gate::new(move || {
-            let (pool, file, history) = (pool.clone(), Arc::clone(&file), Arc::clone(&history));
-            Box::pin(async move { judge(&pool, &file, &history).await })
+            let (store, history) = (store.clone(), Arc::clone(&history));
+            Box::pin(async move { judge(&store, &history).await })
         })
+    }
+
+    fn store(
+        &self,
+        id: TenantId,
+        placement: &Placement,
+        role: impl FnOnce(&Roles) -> &Server,
+    ) -> Result<Store, UnknownPlace> {
+        match self.door(id, placement, role) {
+            Some(door) => Ok(Store::Postgres(Arc::new(door))),
+            None => Ok(self.sqlite_store(Arc::new(self.0.places.data_file(id, placement)?))),
+        }
+    }
+
+    /// The part of a PostgreSQL server that is a tenant's; `None` where its data is on no such server.
+    fn door(
+        &self,
+        id: TenantId,
+        placement: &Placement,
+        role: impl FnOnce(&Roles) -> &Server,
+    ) -> Option<Door> {
+        let (alias, scope) = self.0.places.scope(id, placement)?;
+        let server = role(self.roles(alias).ok()?).clone();
+        Some(Door::new(server, id, scope, Arc::clone(&self.0.dropped)))
+    }
+
+    /// The same for the role that makes and migrates its tables.
+    pub(crate) fn owning_door(&self, id: TenantId, placement: &Placement) -> Option<Door> {
+        self.door(id, placement, |roles| &roles.owning)
+    }
+
+    pub(crate) fn roles(&self, alias: &Alias) -> Result<&Roles, UnknownPlace> {
+        self.0.servers.get(alias).ok_or_else(|| UnknownPlace::Alias(alias.clone()))
+    }
+
+    /// Where a tenant's data is, for whoever makes and migrates it: the tables' owner, where there are roles.
+    pub(crate) fn owned_store(&self, id: TenantId, placement: &Placement) -> Result<Store, UnknownPlace> {
+        self.store(id, placement, |roles| &roles.owning)
+    }
+
+    pub(crate) fn sqlite_store(&self, file: Arc<DataFile>) -> Store {
+        Store::Sqlite { file, pool: self.0.pool.clone() }
     }
 
     /// The tenants whose data is at an alias that is not configured, not usable, or not as what it was.
@@ -193,7 +249,7 @@ impl Instance {
     pub fn misplaced(&self) -> Vec<(Slug, UnknownPlace)> {
         let records = self.0.directory.records();
         let found = records.iter().filter_map(|record| {
-            let unknown = self.0.places.files(&record.placement).err()?;
+            let unknown = self.0.places.check(record.id, &record.placement).err()?;
             Some((record.slug.clone(), unknown))
         });
         found.collect()
@@ -203,6 +259,12 @@ impl Instance {
     #[must_use]
     pub fn unusable(&self) -> Vec<UnknownPlace> {
         self.0.places.unusable().collect()
+    }
+
+    /// Looks whether the PostgreSQL servers can be used just now, all at once, and says what is wrong. What does not
+    /// answer within `patience` counts as out of reach.
+    pub async fn check_servers(&self, patience: Duration) -> Vec<ServerTrouble> {
+        roles::check(&self.0.servers, patience).await
     }
 
     /// The files and folders of the instance that other users of the machine can read or change.
@@ -223,12 +285,17 @@ impl Instance {
     #[must_use]
     pub fn stats(&self) -> Stats {
         let stats = self.0.pool.stats();
-        Stats { open_files: stats.open_files, dropped_operations: stats.dropped }
+        let dropped = stats.dropped + self.0.dropped.load(Ordering::Relaxed);
+        Stats { open_files: stats.open_files, dropped_operations: dropped }
     }
 
-    /// Ends every use of tenants' data: operations that run end, others are refused, every file is closed.
+    /// Ends every use of tenants' data: operations that run end, others are refused, every file and every connection is
+    /// closed.
     pub async fn close(&self) {
         self.0.pool.close_all().await;
+        for roles in self.0.servers.values() {
+            roles.close().await;
+        }
     }
 
     /// Plants a bug: from now on tenants' files are kept without regard to the tenant. For the test that proves that
@@ -239,9 +306,9 @@ impl Instance {
     }
 }
 
-/// Closes the files of tenants that are not active any more, or whose data is elsewhere now. What is known of the version
+/// Closes the doors to tenants that are not active any more, or whose data is elsewhere now. What is known of the version
 /// of the others is looked at again: it may be what has changed.
-fn close_changed(changes: &[Changed], pool: &Pool, files: &Files) {
+fn close_changed(changes: &[Changed], pool: &Pool, stores: &Stores) {
     for change in changes {
         let Some(before) = &change.before else { continue };
         let served = active(Arc::clone(before));
@@ -249,11 +316,11 @@ fn close_changed(changes: &[Changed], pool: &Pool, files: &Files) {
         let stopped = served
             .is_some_and(|served| serving.is_none_or(|serving| serving.placement() != served.placement()));
         if stopped {
-            let served = files.write().unwrap_or_else(PoisonError::into_inner).remove(&before.id);
+            let served = stores.write().unwrap_or_else(PoisonError::into_inner).remove(&before.id);
             if let Some(served) = served {
-                served.file.close();
+                served.store.close();
             }
-        } else if let Some(served) = files.read().unwrap_or_else(PoisonError::into_inner).get(&before.id) {
+        } else if let Some(served) = stores.read().unwrap_or_else(PoisonError::into_inner).get(&before.id) {
             served.gate.void();
         }
         // A migration opens files of tenants in any status, and a purge waits until every process has let go.

@@ -8,11 +8,13 @@ pub mod lifecycle;
 pub mod migrate;
 pub mod model;
 mod places;
+mod postgres;
 mod sqlite;
 mod tenant_db;
 
-pub use instance::{Instance, InstanceConfig, OpenError, Stats};
-pub use places::{Exposed, Location, PlaceError, UnknownPlace};
+pub use instance::{Instance, InstanceConfig, OpenError, ServerTrouble, Stats};
+pub use places::{Exposed, Location, PlaceError, PostgresServer, UnknownPlace};
+pub use postgres::{PostgresUrl, PostgresUrlError};
 pub use sqlite::Synchronous;
 pub use tenant_db::{Query, TenantDb};
 

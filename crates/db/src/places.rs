@@ -1,5 +1,6 @@
 //! Where everything of an instance lies: the folders of its data, and the databases and servers that are configured.
 
+mod error;
 mod exposure;
 
 use std::collections::BTreeMap;
@@ -10,8 +11,10 @@ use std::path::{Path, PathBuf};
 
 use tenantry_core::{Alias, Isolation, OpaqueName, Placement, TenantId};
 
+use crate::postgres::{PostgresUrl, Scope};
 use crate::sqlite::{DataFile, parts};
 
+pub use error::{PlaceError, UnknownPlace};
 pub use exposure::Exposed;
 
 /// What a `DB_<ALIAS>` stands for.
@@ -21,74 +24,18 @@ pub enum Location {
     File(PathBuf),
     /// A server: a folder in which tenants get files of their own.
     Folder(PathBuf),
+    /// A PostgreSQL server in which tenants get databases or schemas of their own; the database that its URL names may
+    /// also be claimed by one tenant.
+    Postgres(Box<PostgresServer>),
 }
 
-/// Raised when the configured databases, or the folders of an instance, can't be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PlaceError {
-    /// Two aliases stand for one file or folder: two tenants could get the same data.
-    #[error("DB_{} and DB_{} are the same place, {}", .first.as_str().to_uppercase(), .second.as_str().to_uppercase(), .path.display())]
-    Same {
-        /// One alias.
-        first: Alias,
-        /// The other alias.
-        second: Alias,
-        /// The place.
-        path: PathBuf,
-    },
-    /// A database lies in a folder that holds other tenants' files or the instance's own.
-    #[error("DB_{} lies among the files of the instance itself, in {}", .alias.as_str().to_uppercase(), .folder.display())]
-    Inside {
-        /// The alias.
-        alias: Alias,
-        /// The folder.
-        folder: PathBuf,
-    },
-    /// A database has a name that belongs to a part of another: one would overwrite the other.
-    #[error("DB_{} can't be {}: SQLite and this program keep a part of {} there", .alias.as_str().to_uppercase(), .path.display(), .whole.display())]
-    PartOf {
-        /// The alias.
-        alias: Alias,
-        /// Its place.
-        path: PathBuf,
-        /// The database that the place is a part of.
-        whole: PathBuf,
-    },
-    /// A folder can't be made or used.
-    #[error("the folder {} can't be used: {error}", .path.display())]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        error: io::Error,
-    },
-    /// Anyone on this machine could put files of their own in the place of the instance's.
-    #[error("anyone can write to {folder}: `chmod o-w {folder}`, or name a folder inside it", folder = .0.display())]
-    Open(PathBuf),
-}
-
-/// Raised when a tenant's placement depends on an alias that is not configured, or not as what it was.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UnknownPlace {
-    /// No `DB_<ALIAS>` of this name.
-    #[error("DB_{} is not configured", .0.as_str().to_uppercase())]
-    Alias(Alias),
-    /// There is one, but it could not be used when the instance was opened.
-    #[error("DB_{} was not usable at the start: {why}", .alias.as_str().to_uppercase())]
-    Unusable {
-        /// The alias.
-        alias: Alias,
-        /// What was in the way.
-        why: String,
-    },
-    /// There is one, but it is a database.
-    #[error("DB_{} is a database and not a server", .0.as_str().to_uppercase())]
-    NotAServer(Alias),
-    /// There is one, but it is a server.
-    #[error("DB_{} is a server and not a database", .0.as_str().to_uppercase())]
-    NotADatabase(Alias),
+/// A PostgreSQL server, by the two roles that work on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PostgresServer {
+    /// The role that serves requests.
+    pub serving: PostgresUrl,
+    /// The role that owns tenants' tables and migrates them (`DB_<ALIAS>_OWNER`); the one that serves where none is named.
+    pub owner: Option<PostgresUrl>,
 }
 
 /// Where everything of an instance lies. Every path is absolute.
@@ -96,7 +43,9 @@ pub enum UnknownPlace {
 pub(crate) struct Places {
     data: PathBuf,
     directory: PathBuf,
-    locations: BTreeMap<Alias, Location>,
+    locations: BTreeMap<Alias, Local>,
+    /// PostgreSQL servers.
+    postgres: BTreeMap<Alias, PostgresServer>,
     /// Databases and servers that could not be used when the instance was opened, and why. They stay out of use, whatever
     /// is put there later: where their paths lead was not looked at.
     unusable: BTreeMap<Alias, String>,
@@ -127,12 +76,16 @@ impl Places {
             None => data.join(DIRECTORY),
         };
         refuse_open(directory.parent().unwrap_or(&directory))?;
-        let (mut locations, mut unusable) = (BTreeMap::new(), BTreeMap::new());
-        locations.insert(Alias::local(), Location::Folder(data.join(TENANTS)));
+        let (mut locations, mut postgres, mut unusable) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        locations.insert(Alias::local(), Local::Folder(data.join(TENANTS)));
         for (alias, location) in configured {
             let found = match location {
-                Location::File(path) => absolute(&path).map(Location::File),
-                Location::Folder(path) => make_folder(&path).map(Location::Folder),
+                Location::File(path) => absolute(&path).map(Local::File),
+                Location::Folder(path) => make_folder(&path).map(Local::Folder),
+                Location::Postgres(server) => {
+                    postgres.insert(alias, *server);
+                    continue;
+                }
             };
             // Only the tenants that are there suffer for it.
             match found {
@@ -140,8 +93,9 @@ impl Places {
                 Err(error) => drop(unusable.insert(alias, error.to_string())),
             }
         }
-        let places = Self { data, directory, locations, unusable };
+        let places = Self { data, directory, locations, postgres, unusable };
         places.refuse_shared()?;
+        places.refuse_shared_database()?;
         Ok(places)
     }
 
@@ -157,17 +111,17 @@ impl Places {
                 });
             }
             let folder = match location {
-                Location::File(path) => path.parent().unwrap_or(path),
-                Location::Folder(path) => path,
+                Local::File(path) => path.parent().unwrap_or(path),
+                Local::Folder(path) => path,
             };
             // Reconcile removes from these what no change that is under way needs: also a server's files.
             let of_the_instance = FOLDERS.iter().any(|name| folder.starts_with(self.data.join(name)));
             let of_a_server = self.servers().any(|(_, server)| server == folder);
             let inside = match location {
-                Location::File(path) => {
+                Local::File(path) => {
                     of_the_instance || of_a_server || Identity::of(path) == Identity::of(&self.directory)
                 }
-                Location::Folder(path) => of_the_instance && *path != self.data.join(TENANTS),
+                Local::Folder(path) => of_the_instance && *path != self.data.join(TENANTS),
             };
             if inside {
                 return Err(PlaceError::Inside { alias: alias.clone(), folder: folder.to_owned() });
@@ -182,8 +136,52 @@ impl Places {
 
     /// The configured database, or the directory, that keeps a part of itself at this path.
     fn database_with_part(&self, path: &Path) -> Option<&Path> {
-        let mut wholes = self.locations.values().map(Location::path).chain([self.directory()]);
+        let mut wholes = self.locations.values().map(Local::path).chain([self.directory()]);
         wholes.find(|whole| parts(whole).any(|part| part == path))
+    }
+
+    /// Two aliases may stand for one server, but not for one database of it: two tenants could claim it.
+    fn refuse_shared_database(&self) -> Result<(), PlaceError> {
+        let mut seen: BTreeMap<String, &Alias> = BTreeMap::new();
+        for (alias, server) in &self.postgres {
+            let place = server.serving.place();
+            if let Some(first) = seen.insert(place.clone(), alias) {
+                return Err(PlaceError::Same {
+                    first: first.clone(),
+                    second: alias.clone(),
+                    path: place.into(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves out a PostgreSQL server that can't be used, and keeps why.
+    pub(crate) fn leave_out(&mut self, alias: Alias, why: String) {
+        self.postgres.remove(&alias);
+        self.unusable.insert(alias, why);
+    }
+
+    /// The PostgreSQL servers.
+    pub(crate) fn postgres(&self) -> &BTreeMap<Alias, PostgresServer> {
+        &self.postgres
+    }
+
+    /// The PostgreSQL server that a placement is on, and what of it is the tenant's; `None` where it is no such server.
+    pub(crate) fn scope(&self, id: TenantId, placement: &Placement) -> Option<(&Alias, Scope)> {
+        let (alias, _) = self.postgres.get_key_value(placement.alias())?;
+        let scope = match placement {
+            Placement::Claimed { .. } => Scope::Claimed,
+            Placement::Made { isolation: Isolation::Database, name, .. } => Scope::Database(name.clone()),
+            Placement::Made { isolation: Isolation::Schema, name, .. } => Scope::Schema(name.clone()),
+            Placement::Made { isolation: Isolation::Row, .. } => Scope::Rows(id),
+        };
+        Some((alias, scope))
+    }
+
+    /// Refuses a placement that is nowhere.
+    pub(crate) fn check(&self, id: TenantId, placement: &Placement) -> Result<(), UnknownPlace> {
+        if self.scope(id, placement).is_some() { Ok(()) } else { self.files(placement).map(drop) }
     }
 
     pub(crate) fn directory(&self) -> &Path {
@@ -201,23 +199,26 @@ impl Places {
     /// Every server, with its folder.
     pub(crate) fn servers(&self) -> impl Iterator<Item = (&Alias, &Path)> {
         self.locations.iter().filter_map(|(alias, location)| match location {
-            Location::Folder(path) => Some((alias, path.as_path())),
-            Location::File(_) => None,
+            Local::Folder(path) => Some((alias, path.as_path())),
+            Local::File(_) => None,
         })
     }
 
     /// Every database that a tenant may claim.
     pub(crate) fn databases(&self) -> impl Iterator<Item = &Alias> {
         self.locations.iter().filter_map(|(alias, location)| match location {
-            Location::File(_) => Some(alias),
-            Location::Folder(_) => None,
+            Local::File(_) => Some(alias),
+            Local::Folder(_) => None,
         })
     }
 
     /// Where new tenants go when nothing is said: `DB_DEFAULT` if that is a server, else the data folder's own.
     pub(crate) fn default_server(&self) -> Alias {
+        if self.postgres.contains_key(&Alias::default_alias()) {
+            return Alias::default_alias();
+        }
         match self.locations.get(&Alias::default_alias()) {
-            Some(Location::Folder(_)) => Alias::default_alias(),
+            Some(Local::Folder(_)) => Alias::default_alias(),
             _ => Alias::local(),
         }
     }
@@ -225,8 +226,8 @@ impl Places {
     /// The folder of a server.
     pub(crate) fn server(&self, alias: &Alias) -> Result<&Path, UnknownPlace> {
         match self.locations.get(alias) {
-            Some(Location::Folder(path)) => Ok(path),
-            Some(Location::File(_)) => Err(UnknownPlace::NotAServer(alias.clone())),
+            Some(Local::Folder(path)) => Ok(path),
+            Some(Local::File(_)) => Err(UnknownPlace::NotAServer(alias.clone())),
             None => Err(self.unknown(alias)),
         }
     }
@@ -253,10 +254,10 @@ impl Places {
             // A folder of SQLite files has neither schemas nor shared rows.
             Placement::Made { server, .. } => Err(UnknownPlace::NotAServer(server.clone())),
             Placement::Claimed { database } => match self.locations.get(database) {
-                Some(Location::File(path)) => {
+                Some(Local::File(path)) => {
                     Ok((path.clone(), self.data.join("claimed").join(format!("{database}.lock"))))
                 }
-                Some(Location::Folder(_)) => Err(UnknownPlace::NotADatabase(database.clone())),
+                Some(Local::Folder(_)) => Err(UnknownPlace::NotADatabase(database.clone())),
                 None => Err(self.unknown(database)),
             },
         }
@@ -267,6 +268,13 @@ impl Places {
         let (path, lock) = self.files(placement)?;
         Ok(DataFile::new(id, path, lock))
     }
+}
+
+/// What an alias stands for on this machine.
+#[derive(Debug)]
+enum Local {
+    File(PathBuf),
+    Folder(PathBuf),
 }
 
 /// What a path leads to: a file that is there has as many names as it has hard links.
@@ -285,7 +293,7 @@ impl Identity {
     }
 }
 
-impl Location {
+impl Local {
     fn path(&self) -> &Path {
         match self {
             Self::File(path) | Self::Folder(path) => path,

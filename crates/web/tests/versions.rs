@@ -12,7 +12,6 @@ use axum::Router;
 use axum::routing::{get, post};
 use common::{Setup, Site, header, start_with};
 use reqwest::{Method, Response};
-use tenantry_core::Isolation;
 use tenantry_db::lifecycle::{Home, NewTenant, Target};
 use tenantry_db::migrate::{Column, Migration, Registry, Table};
 use tenantry_db::{Instance, TenantDb};
@@ -51,7 +50,7 @@ fn app(reached: &Arc<AtomicUsize>) -> Router {
 
 async fn make(instance: &Instance, slug: &str) {
     let domains = vec![format!("{slug}.example").parse().unwrap()];
-    let home = Home::Server { alias: None, isolation: Isolation::Database };
+    let home = Home::Server { alias: None, isolation: None };
     instance
         .create_tenant(NewTenant { slug: slug.parse().unwrap(), name: None, domains, home })
         .await

@@ -19,7 +19,6 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use tenantry::core::Isolation;
 use tenantry::db::lifecycle::{Home, NewTenant};
 use tenantry::db::migrate::Registry;
 use tenantry::db::{Instance, InstanceConfig, Synchronous};
@@ -49,6 +48,7 @@ fn open_without_notes(folder: &Path) -> Instance {
         directory: None,
         databases: [].into(),
         descriptors: 64,
+        connections: 4,
         deadline: Duration::from_secs(60),
         synchronous: Synchronous::Full,
         actor: "test".to_owned(),
@@ -67,7 +67,7 @@ async fn make_ann(instance: &Instance, slug: &str) {
 /// An instance of such a program, with these tenants.
 fn without_notes(tenants: impl Iterator<Item = String>) -> TempDir {
     let folder = folder();
-    let home = Home::Server { alias: None, isolation: Isolation::Database };
+    let home = Home::Server { alias: None, isolation: None };
     let new = |name: String| NewTenant {
         slug: name.parse().unwrap(),
         name: None,

@@ -12,7 +12,10 @@ pub(super) const CRATES: [(&str, &str); 5] = [
 /// The modules directly under a crate's `src`: each may use only those to its left.
 pub(super) const MODULES: [(&str, &str); 4] = [
     ("core", "text < alias < host < host_pattern < slug < name < status < placement < tenant < extract"),
-    ("db", "model < sqlite < places < tenant_db < migrate < directory < instance < lifecycle < extract"),
+    (
+        "db",
+        "model < sqlite < postgres < places < tenant_db < migrate < directory < instance < lifecycle < extract",
+    ),
     ("web", "http < auth < rest < admin"),
     ("tenantry", "config < cli < app < commands < prelude"),
 ];
@@ -37,7 +40,7 @@ pub(super) const FENCES: &[Fence] = &[
             "crates/db/src/lifecycle/template.rs",
             "crates/db/src/migrate/",
             "crates/db/src/model/sqlite_form.rs",
-            "crates/db/src/model/statement.rs",
+            "crates/db/src/model/cell.rs",
             "crates/db/src/model/typed.rs",
             "crates/db/src/tenant_db",
             "crates/db/tests/",
@@ -47,6 +50,19 @@ pub(super) const FENCES: &[Fence] = &[
             "bench/",
         ],
         because: "what knows SQLite is kept together, so that another database can stand beside it",
+    },
+    Fence {
+        names: &["tokio_postgres", "tokio_postgres_rustls", "rustls"],
+        only_in: &[
+            "crates/db/src/postgres/",
+            "crates/db/src/model/postgres_form.rs",
+            "crates/db/src/model/typed.rs",
+            "crates/db/src/tenant_db",
+            "crates/db/tests/",
+            // What an administrator does on the server.
+            "crates/tenantry/tests/",
+        ],
+        because: "what knows PostgreSQL is kept together, so that another database can stand beside it",
     },
     Fence {
         names: &["axum", "axum_core", "http", "http_body_util", "hyper", "hyper_util", "tower", "tower_http"],

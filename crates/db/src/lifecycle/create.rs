@@ -1,14 +1,14 @@
 //! Tenants are made: entered in the directory, given their data, activated. All of those asked for, or none.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io::{self, ErrorKind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tenantry_core::{Alias, HostName, Isolation, Placement, Slug, TenantId, TenantName, TenantRecord};
 
 use super::files::{self, FileError};
+use super::making::{copy_all, is_database};
+use super::on_server::OnServerError;
 use super::owner::{OwnerLock, random_name};
 use super::reconcile::ReconcileError;
 use super::template::TemplateError;
@@ -17,7 +17,7 @@ use crate::Instance;
 use crate::directory::{DirectoryError, NewRow, RowConflict};
 use crate::migrate::{ApplyError, apply};
 use crate::places::UnknownPlace;
-use crate::sqlite::{DataFile, FileLock, is_sqlite};
+use crate::sqlite::{DataFile, FileLock};
 
 /// A tenant to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,8 +39,9 @@ pub enum Home {
     Server {
         /// The server.
         alias: Option<Alias>,
-        /// How it is kept apart there.
-        isolation: Isolation,
+        /// How it is kept apart there; as is usual on that server where none is named: by its own schema on a PostgreSQL
+        /// server, by its own file in a folder.
+        isolation: Option<Isolation>,
     },
     /// In a configured database, which it claims as a whole.
     ///
@@ -99,6 +100,12 @@ pub enum CreateError {
     /// A file can't be made.
     #[error(transparent)]
     File(#[from] FileError),
+    /// There are no shared tables.
+    #[error("isolation row is not there yet: choose schema or database")]
+    Row,
+    /// A PostgreSQL server can't be used.
+    #[error(transparent)]
+    OnServer(#[from] OnServerError),
     /// The directory can't be used.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
@@ -122,9 +129,6 @@ type Work = Vec<(TenantId, NewRow)>;
 
 /// How many tenants get their data between two calls that tell of it.
 const BATCH: usize = 200;
-
-/// How many files are copied at a time: each copy waits for the disk.
-const COPIES: usize = 8;
 
 impl Instance {
     /// Makes tenants, all or none, and calls `made` with how many have their data whenever some more do.
@@ -169,7 +173,7 @@ impl Instance {
         wanted: Vec<NewTenant>,
     ) -> Result<(Work, Option<Arc<[u8]>>, OwnerLock), CreateError> {
         let rows = wanted.into_iter().map(|new| self.row(new)).collect::<Result<Vec<_>, _>>()?;
-        let needs_template = rows.iter().any(|row| !row.existed);
+        let needs_template = rows.iter().any(|row| !row.existed && self.server_of(row).is_none());
         let template = if needs_template { Some(self.template().await?) } else { None };
         self.note_servers(&rows).await?;
         let owner = OwnerLock::new(&self.0.places.journal())?;
@@ -205,26 +209,46 @@ impl Instance {
         let placement = match new.home {
             Home::Server { alias, isolation } => {
                 let server = alias.unwrap_or_else(|| self.0.places.default_server());
-                let folder = self.0.places.server(&server)?;
-                if isolation != Isolation::Database {
-                    return Err(CreateError::Impossible { isolation, server });
-                }
-                Placement::Made { server, isolation, name: random_name(folder)? }
+                let isolation = self.isolation_on(&server, isolation)?;
+                Placement::Made { server, isolation, name: random_name(&self.0.places.journal())? }
             }
             Home::Database(database) => Placement::Claimed { database },
         };
-        let (path, _) = self.0.places.files(&placement)?;
-        let existed = match &placement {
-            Placement::Made { .. } => false,
-            Placement::Claimed { database } => {
-                if self.0.directory.records().iter().any(|record| record.placement == placement) {
-                    return Err(CreateError::DatabaseTaken(database.clone()));
-                }
-                is_database(&path)?
-            }
-        };
+        let existed = self.exists(&placement)?;
         let name = new.name.unwrap_or_else(|| TenantName::from(&new.slug));
         Ok(NewRow { slug: new.slug, name, domains: new.domains, placement, existed })
+    }
+
+    /// How a new tenant is kept apart on a server.
+    fn isolation_on(&self, server: &Alias, wanted: Option<Isolation>) -> Result<Isolation, CreateError> {
+        if self.0.places.postgres().contains_key(server) {
+            return match wanted.unwrap_or(Isolation::Schema) {
+                Isolation::Row => Err(CreateError::Row),
+                isolation => Ok(isolation),
+            };
+        }
+        self.0.places.server(server)?;
+        match wanted.unwrap_or(Isolation::Database) {
+            Isolation::Database => Ok(Isolation::Database),
+            isolation => Err(CreateError::Impossible { isolation, server: server.clone() }),
+        }
+    }
+
+    /// Whether what a tenant would claim is there already.
+    fn exists(&self, placement: &Placement) -> Result<bool, CreateError> {
+        let Placement::Claimed { database } = placement else { return Ok(false) };
+        if self.0.directory.records().iter().any(|record| record.placement == *placement) {
+            return Err(CreateError::DatabaseTaken(database.clone()));
+        }
+        if self.0.places.postgres().contains_key(database) {
+            return Ok(true);
+        }
+        is_database(&self.0.places.files(placement)?.0)
+    }
+
+    /// The PostgreSQL server that a new tenant's data is to be on, if it is on one.
+    fn server_of(&self, row: &NewRow) -> Option<&Alias> {
+        self.0.places.postgres().get_key_value(row.placement.alias()).map(|(alias, _)| alias)
     }
 
     /// Notes where the servers are that get tenants, and says so when one was elsewhere before: its tenants of then
@@ -238,7 +262,10 @@ impl Instance {
             })
             .collect();
         for alias in servers {
-            let now = self.0.places.server(alias)?.display().to_string();
+            let now = match self.0.places.postgres().get(alias) {
+                Some(server) => server.serving.place(),
+                None => self.0.places.server(alias)?.display().to_string(),
+            };
             let before = self.0.directory.note_server(alias.clone(), now.clone()).await?;
             if before != now {
                 tracing::warn!(server = %alias, %before, %now, "the server is not where it was when first used");
@@ -255,13 +282,20 @@ impl Instance {
         made: impl Fn(usize) + Send,
     ) -> Result<(), CreateError> {
         for (batch, done) in work.chunks(BATCH).zip(1..) {
-            let (claimed, copied): (Vec<_>, Vec<_>) = batch.iter().partition(|(_, row)| row.existed);
+            let (on_servers, here): (Vec<_>, Vec<_>) =
+                batch.iter().partition(|(_, row)| self.server_of(row).is_some());
+            let (claimed, copied): (Vec<_>, Vec<_>) = here.into_iter().partition(|(_, row)| row.existed);
             if let Some(template) = template {
                 let files = copied.iter().map(|(_, row)| self.0.places.files(&row.placement));
                 copy_all(template, files.collect::<Result<_, _>>()?).await?;
             }
             for (id, row) in claimed {
                 self.adopt(*id, row).await?;
+            }
+            for (id, row) in on_servers {
+                if let Some(server) = self.server_of(row) {
+                    self.provision(*id, server, &row.placement).await?;
+                }
             }
             made(work.len().min(done * BATCH));
         }
@@ -275,7 +309,7 @@ impl Instance {
         drop(FileLock::create(&lock).map_err(|error| files::lock_failed(&lock, error))?);
         files::sync_folders_of([&*lock])?;
         let file = Arc::new(DataFile::new(id, path.clone(), lock));
-        let applied = apply(&self.0.pool, &file, &self.0.history).await;
+        let applied = apply(&self.sqlite_store(file), &self.0.history).await;
         self.0.pool.close(id).await;
         applied.map(drop).map_err(|error| CreateError::Adopt { path, error })
     }
@@ -300,6 +334,10 @@ impl Instance {
         placement: &Placement,
         existed: bool,
     ) -> Result<(), UndoError> {
+        if let Some((server, scope)) = self.0.places.scope(id, placement) {
+            self.remove_from_server(id, server, &scope).await?;
+            return Ok(self.0.directory.remove(id, "tenant.create.undo").await?);
+        }
         let (path, lock) = self.0.places.files(placement)?;
         self.0.pool.close(id).await;
         let _held = files::let_go(&lock).await.map_err(|error| files::lock_failed(&lock, error))?;
@@ -318,60 +356,13 @@ impl Instance {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum UndoError {
     #[error(transparent)]
+    OnServer(#[from] OnServerError),
+    #[error(transparent)]
     Place(#[from] UnknownPlace),
     #[error(transparent)]
     File(#[from] FileError),
     #[error(transparent)]
     Directory(#[from] DirectoryError),
-}
-
-/// Copies the template to every path, several at a time, each with its lock file before it.
-async fn copy_all(template: &Arc<[u8]>, targets: Vec<(PathBuf, PathBuf)>) -> Result<(), CreateError> {
-    let share = targets.len().div_ceil(COPIES).max(1);
-    let mut copies = tokio::task::JoinSet::new();
-    for part in targets.chunks(share) {
-        let (template, part) = (Arc::clone(template), part.to_vec());
-        copies.spawn_blocking(move || copy_some(&template, &part));
-    }
-    let mut failed = None;
-    // All of them end before anyone cleans up after one that failed.
-    while let Some(copied) = copies.join_next().await {
-        let copied = copied.unwrap_or_else(|panicked| {
-            let first = targets.first().map_or(Path::new(""), |(path, _)| path);
-            Err(FileError::new(first, "made")(io::Error::other(panicked)))
-        });
-        failed = failed.or(copied.err());
-    }
-    failed.map_or(Ok(()), |error| Err(error.into()))
-}
-
-fn copy_some(template: &[u8], targets: &[(PathBuf, PathBuf)]) -> Result<(), FileError> {
-    for (path, lock) in targets {
-        drop(FileLock::create(lock).map_err(|error| files::lock_failed(lock, error))?);
-        files::copy_template(template, path)?;
-    }
-    files::sync_folders_of(targets.iter().flat_map(|(path, lock)| [&**path, lock]))
-}
-
-/// Whether there is a file, and it is a SQLite database (an empty file is one).
-///
-/// Only SQLite opens it: another tenant of this process might have it open, and closing any descriptor of a file ends
-/// all locks that the process has on it (<https://sqlite.org/howtocorrupt.html>, 2.2).
-fn is_database(path: &Path) -> Result<bool, CreateError> {
-    let not_one = || CreateError::NotADatabase(path.to_owned());
-    match fs::metadata(path) {
-        Ok(there) if there.is_file() => {}
-        Ok(_) => return Err(not_one()),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            return files::remains(path).map_or(Ok(false), |left| Err(CreateError::Remains(left)));
-        }
-        Err(error) => return Err(FileError::new(path, "read")(error).into()),
-    }
-    match is_sqlite(path) {
-        Ok(true) => Ok(true),
-        Ok(false) => Err(not_one()),
-        Err(error) => Err(FileError::new(path, "read")(io::Error::other(error)).into()),
-    }
 }
 
 impl From<RowConflict> for CreateError {

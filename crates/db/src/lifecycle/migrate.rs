@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use tenantry_core::{Alias, Placement, Slug, Status, TenantRecord};
+use tenantry_core::{Alias, Placement, Slug, Status, TenantId, TenantRecord};
 
 use crate::Instance;
 use crate::directory::DirectoryError;
@@ -77,7 +77,7 @@ impl Instance {
     /// Raised when no such database is configured, and when no tenant claims it.
     pub fn claimant(&self, alias: &Alias) -> Result<Arc<TenantRecord>, MigrateError> {
         let placement = Placement::Claimed { database: alias.clone() };
-        self.0.places.files(&placement)?;
+        self.0.places.check(TenantId::new(0), &placement)?;
         let found = self.0.directory.records().into_iter().find(|record| record.placement == placement);
         found.filter(is_whole).ok_or_else(|| MigrateError::Unclaimed(alias.clone()))
     }
@@ -87,8 +87,8 @@ impl Instance {
     /// # Errors
     /// Raised when its data can't be read, and when its past and the program's are not the same.
     pub async fn plan(&self, record: &TenantRecord) -> Result<Plan, PlanError> {
-        let file = Arc::new(self.0.places.data_file(record.id, &record.placement)?);
-        Ok(plan(&self.0.pool, &file, &self.0.history).await?)
+        let store = self.owned_store(record.id, &record.placement)?;
+        Ok(plan(&store, &self.0.history).await?)
     }
 
     /// Migrates tenants, `jobs` at a time. It goes on past a tenant that fails, and a further run does only what is
@@ -104,15 +104,14 @@ impl Instance {
     ) -> Result<Summary, MigrateError> {
         let (mut targets, mut misplaced) = (Vec::new(), Vec::new());
         for tenant in tenants {
-            match self.0.places.data_file(tenant.id, &tenant.placement) {
-                Ok(file) => targets.push(FleetTarget { slug: tenant.slug.clone(), file: Arc::new(file) }),
+            match self.owned_store(tenant.id, &tenant.placement) {
+                Ok(store) => targets.push(FleetTarget { slug: tenant.slug.clone(), id: tenant.id, store }),
                 Err(unknown) => misplaced.push((tenant.slug.clone(), unknown.into())),
             }
         }
         let version = self.0.history.version();
         let record = async |ids| self.0.directory.note_version(ids, version).await;
-        let mut summary =
-            migrate_fleet(&self.0.pool, &self.0.history, targets, jobs, progress, record).await?;
+        let mut summary = migrate_fleet(&self.0.history, targets, jobs, progress, record).await?;
         summary.failed.extend(misplaced);
         Ok(summary)
     }

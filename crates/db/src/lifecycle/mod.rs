@@ -6,7 +6,9 @@ use std::panic::resume_unwind;
 
 mod create;
 mod files;
+mod making;
 mod migrate;
+mod on_server;
 mod owner;
 mod purge;
 mod reconcile;
@@ -15,6 +17,7 @@ mod template;
 pub use create::{CreateError, Home, NewTenant};
 pub use files::FileError;
 pub use migrate::{MigrateError, PlanError, Target};
+pub use on_server::OnServerError;
 pub use purge::{PurgeError, RETENTION_DAYS, check_purge};
 pub use reconcile::{ReconcileError, Reconciled};
 pub use template::TemplateError;

@@ -5,6 +5,7 @@ use tenantry_core::{Placement, Status, TenantId, Transition, TransitionError};
 
 use super::create::UndoError;
 use super::files::{self, FileError};
+use super::on_server::OnServerError;
 use super::owner::OwnerLock;
 use super::to_the_end;
 use crate::Instance;
@@ -42,6 +43,9 @@ pub enum PurgeError {
     /// A file can't be removed. The purge has begun, and reconcile ends it.
     #[error(transparent)]
     File(#[from] FileError),
+    /// A PostgreSQL server can't be used. The purge has begun, and reconcile ends it.
+    #[error(transparent)]
+    OnServer(#[from] OnServerError),
     /// The directory can't be used.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
@@ -85,6 +89,10 @@ impl Instance {
 
     /// All steps of a purge but the first; each may have been done before.
     pub(super) async fn end_purge(&self, id: TenantId, placement: &Placement) -> Result<(), PurgeError> {
+        if let Some((server, scope)) = self.0.places.scope(id, placement) {
+            self.remove_from_server(id, server, &scope).await?;
+            return Ok(self.0.directory.remove(id, "tenant.purge").await?);
+        }
         let (path, lock) = self.0.places.files(placement)?;
         self.0.pool.close(id).await;
         let held = files::let_go(&lock).await.map_err(|error| match error {
@@ -123,6 +131,7 @@ impl From<ChangeError> for PurgeError {
 impl From<UndoError> for PurgeError {
     fn from(error: UndoError) -> Self {
         match error {
+            UndoError::OnServer(error) => Self::OnServer(error),
             UndoError::Place(error) => Self::Place(error),
             UndoError::File(error) => Self::File(error),
             UndoError::Directory(error) => Self::Directory(error),

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::Connection;
-
 use super::operation::Operation;
-use super::render::column_type;
+use super::render::Target;
+use super::session::Session;
 use super::table::{Column, Table};
 use crate::TenantDb;
 use crate::model::QueryError;
@@ -72,25 +71,25 @@ struct Found {
 }
 
 /// Whether the tables that `operations` would create are all there: `false` if there is none of them.
-pub(super) fn recognise(
-    connection: &Connection,
+pub(super) async fn recognise(
+    session: &Session,
     operations: &[Operation],
-) -> rusqlite::Result<Result<bool, Unrecognised>> {
+) -> Result<Result<bool, Unrecognised>, QueryError> {
     let tables = operations.iter().filter_map(|operation| match operation {
         Operation::CreateTable(table) => Some(table),
         _ => None,
     });
     let (mut recognised, mut missing) = (false, None);
     for table in tables {
-        let columns = columns(connection, table.name)?;
+        let columns = columns(session, table.name).await?;
         if columns.is_empty() {
             missing = missing.or(Some(table.name));
             continue;
         }
         recognised = true;
-        let unique = unique_columns(connection, table.name)?;
-        if let Err(unrecognised) = check_columns(table, &columns).and_then(|()| check_unique(table, &unique))
-        {
+        let unique = unique_columns(session, table.name).await?;
+        let checked = check_columns(session.target(), table, &columns);
+        if let Err(unrecognised) = checked.and_then(|()| check_unique(table, &unique)) {
             return Ok(Err(unrecognised));
         }
     }
@@ -100,38 +99,54 @@ pub(super) fn recognise(
     }
 }
 
-fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Found>> {
-    connection
-        .prepare(
-            r#"SELECT name, lower(type), "notnull", pk, dflt_value IS NOT NULL FROM pragma_table_info(?1)"#,
-        )?
-        .query_map([table], |row| {
-            let (kind, not_null): (String, bool) = (row.get(1)?, row.get(2)?);
-            Ok(Found {
-                name: row.get(0)?,
-                declared: declaration(kind, !not_null),
-                key: row.get(3)?,
-                has_default: row.get(4)?,
-            })
-        })?
-        .collect()
+async fn columns(session: &Session, table: &str) -> Result<Vec<Found>, QueryError> {
+    let sql = match session.target() {
+        Target::Sqlite => SQLITE_COLUMNS,
+        Target::Postgres | Target::Shared => POSTGRES_COLUMNS,
+    };
+    let rows = session.rows(sql, vec![table.into()]).await?;
+    let found = rows.iter().map(|row| {
+        let (kind, not_null): (String, i64) = (row.get("kind")?, row.get("not_null")?);
+        Ok(Found {
+            name: row.get("name")?,
+            declared: declaration(kind, not_null == 0),
+            key: row.get::<i64>("in_key")? != 0,
+            has_default: row.get::<i64>("has_default")? != 0,
+        })
+    });
+    found.collect()
 }
+
+const SQLITE_COLUMNS: &str = r#"SELECT name, lower(type) AS kind, "notnull" AS not_null, pk AS in_key,
+    dflt_value IS NOT NULL AS has_default FROM pragma_table_info($1)"#;
+
+const POSTGRES_COLUMNS: &str = "SELECT attname AS name, format_type(atttypid, atttypmod) AS kind,
+    attnotnull::int AS not_null, (atthasdef OR attidentity <> '')::int AS has_default,
+    EXISTS (SELECT 1 FROM pg_index WHERE indrelid = attrelid AND indisprimary AND attnum = ANY (indkey))::int AS in_key
+    FROM pg_attribute WHERE attrelid = to_regclass(quote_ident($1)) AND attnum > 0 AND NOT attisdropped";
 
 /// The sets of columns that a unique index, a unique column or a key covers.
-fn unique_columns(connection: &Connection, table: &str) -> rusqlite::Result<BTreeSet<String>> {
-    connection
-        .prepare(
-            r#"SELECT (SELECT group_concat(name, ', ') FROM
-                       (SELECT name FROM pragma_index_info(found.name) ORDER BY seqno))
-               FROM pragma_index_list(?1) AS found WHERE "unique" = 1 AND partial = 0"#,
-        )?
-        .query_map([table], |row| row.get(0))?
-        .collect()
+async fn unique_columns(session: &Session, table: &str) -> Result<BTreeSet<String>, QueryError> {
+    let sql = match session.target() {
+        Target::Sqlite => SQLITE_UNIQUE,
+        Target::Postgres | Target::Shared => POSTGRES_UNIQUE,
+    };
+    let rows = session.rows(sql, vec![table.into()]).await?;
+    rows.iter().map(|row| row.get("columns")).collect()
 }
 
-fn check_columns(table: &Table, found: &[Found]) -> Result<(), Unrecognised> {
+const SQLITE_UNIQUE: &str = r#"SELECT (SELECT group_concat(name, ', ') FROM
+    (SELECT name FROM pragma_index_info(found.name) ORDER BY seqno)) AS columns
+    FROM pragma_index_list($1) AS found WHERE "unique" = 1 AND partial = 0"#;
+
+const POSTGRES_UNIQUE: &str = "SELECT (SELECT string_agg(attname, ', ' ORDER BY place) FROM
+    unnest(indkey::int2[]) WITH ORDINALITY AS part (number, place)
+    JOIN pg_attribute ON attrelid = indrelid AND attnum = number) AS columns
+    FROM pg_index WHERE indrelid = to_regclass(quote_ident($1)) AND indisunique AND indpred IS NULL";
+
+fn check_columns(target: Target, table: &Table, found: &[Found]) -> Result<(), Unrecognised> {
     for column in &table.columns {
-        check_column(table.name, column, found)?;
+        check_column(target, table.name, column, found)?;
     }
     let known = |name: &str| table.columns.iter().any(|column| column.name == name);
     let extra = found
@@ -143,12 +158,18 @@ fn check_columns(table: &Table, found: &[Found]) -> Result<(), Unrecognised> {
     }
 }
 
-fn check_column(table: &'static str, column: &Column, found: &[Found]) -> Result<(), Unrecognised> {
+fn check_column(
+    target: Target,
+    table: &'static str,
+    column: &Column,
+    found: &[Found],
+) -> Result<(), Unrecognised> {
     let Some(found) = found.iter().find(|found| found.name == column.name) else {
         return Err(Unrecognised::Column { table, column: column.name });
     };
-    let expected = declaration(column_type(column), column.null);
-    if found.declared != expected || found.key != column.primary_key {
+    let expected = declaration(target.declared_type(column), column.null);
+    let fits = found.declared == expected || target.also_declared(column, &found.declared);
+    if !fits || found.key != column.primary_key {
         let key =
             |declared: &str, key| if key { format!("{declared} PRIMARY KEY") } else { declared.to_owned() };
         return Err(Unrecognised::Kind {

@@ -4,18 +4,19 @@ use std::error::Error;
 use std::iter::successors;
 use std::sync::Arc;
 
-use rusqlite::{Connection, ffi};
+use rusqlite::ffi;
 
 use super::adopt::{Unrecognised, recognise};
 use super::history::{Entry, History};
 use super::ledger::{self, LedgerError, Row};
 use super::operation::{MigrationId, Operation};
+use super::render::{Target, render};
+use super::session::Session;
 use super::step::{StepDb, StepError};
-use super::{builtin, permissions, render};
+use super::{builtin, permissions};
 use crate::model::{QueryError, VersionError};
 use crate::places::UnknownPlace;
-use crate::sqlite::{DataFile, EngineError, Lease, Pool};
-use crate::tenant_db::query_error;
+use crate::tenant_db::{Begun, Store};
 
 /// What a tenant's data has had, and what it would get.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,25 +111,16 @@ impl State {
 ///
 /// # Errors
 /// Raised when the data's past and the program's are not the same, or the database can't be used.
-pub(crate) async fn plan(
-    pool: &Pool,
-    file: &Arc<DataFile>,
-    history: &Arc<History>,
-) -> Result<Plan, ApplyError> {
-    let history = Arc::clone(history);
-    pool.read(file, move |connection| look(connection, &history)).await?
+pub(crate) async fn plan(store: &Store, history: &History) -> Result<Plan, ApplyError> {
+    look(&Session::read(store), history).await
 }
 
 /// Whether a program with this history can serve a tenant's data.
 ///
 /// # Errors
 /// [`QueryError::Version`] when it can't; raised also when the data can't be read.
-pub(crate) async fn judge(
-    pool: &Pool,
-    file: &Arc<DataFile>,
-    history: &Arc<History>,
-) -> Result<(), QueryError> {
-    let refused = match plan(pool, file, history).await {
+pub(crate) async fn judge(store: &Store, history: &History) -> Result<(), QueryError> {
+    let refused = match plan(store, history).await {
         Ok(plan) => match plan.pending().next() {
             None => return Ok(()),
             Some(Planned { migration, .. }) => VersionError::Behind { missing: migration.to_string() },
@@ -147,105 +139,103 @@ pub(crate) async fn judge(
 ///
 /// # Errors
 /// Raised when a migration can't be applied, or when [`plan`] would raise it.
-pub(crate) async fn apply(
-    pool: &Pool,
-    file: &Arc<DataFile>,
-    history: &Arc<History>,
-) -> Result<Applied, ApplyError> {
+pub(crate) async fn apply(store: &Store, history: &History) -> Result<Applied, ApplyError> {
     let mut applied = Applied::default();
     loop {
-        let lease = Arc::new(pool.begin(file).await?);
-        match advance(&lease, history).await? {
+        let transaction = Migrating::begin(store).await?;
+        match transaction.advance(history).await? {
             Some(migration) => applied.migrations.push(migration),
             None => return Ok(applied),
         }
     }
 }
 
-/// Carries out the first migration that is pending, commits, and returns it; with none, ensures what models need.
-async fn advance(lease: &Arc<Lease>, history: &Arc<History>) -> Result<Option<MigrationId>, ApplyError> {
-    let shared = Arc::clone(history);
-    let plan = lease.run(move |connection| look(connection, &shared)).await??;
-    let mut planned = plan.migrations.iter().zip(&history.entries);
-    let Some((Planned { state, .. }, entry)) = planned.find(|(planned, _)| planned.state.is_pending()) else {
-        let models = history.models.clone();
-        lease.run(move |connection| permissions::ensure(connection, &models)).await?;
-        lease.commit().await?;
-        return Ok(None);
-    };
-    carry_out(lease, entry, *state == State::ToAdopt)
-        .await
-        .map_err(|reason| ApplyError::Failed { migration: entry.id.clone(), reason })?;
-    Ok(Some(entry.id.clone()))
+/// The transaction of one migration.
+struct Migrating<'a> {
+    store: &'a Store,
+    begun: Arc<Begun>,
+    session: Session,
 }
 
-async fn carry_out(lease: &Arc<Lease>, entry: &Arc<Entry>, adopted: bool) -> Result<(), StepError> {
-    if !adopted {
-        for operation in &entry.migration.operations {
-            perform(lease, operation).await?;
+impl<'a> Migrating<'a> {
+    async fn begin(store: &'a Store) -> Result<Self, ApplyError> {
+        let begun = Arc::new(store.begin_alone().await?);
+        let session = Session::within(store, &begun);
+        Ok(Self { store, begun, session })
+    }
+
+    /// Carries out the first migration that is pending, commits, and returns it; with none, ensures what models need.
+    async fn advance(&self, history: &History) -> Result<Option<MigrationId>, ApplyError> {
+        let plan = look(&self.session, history).await?;
+        let mut planned = plan.migrations.iter().zip(&history.entries);
+        let Some((Planned { state, .. }, entry)) = planned.find(|(planned, _)| planned.state.is_pending())
+        else {
+            permissions::ensure(&self.session, &history.models).await?;
+            self.begun.commit().await?;
+            return Ok(None);
+        };
+        self.carry_out(entry, *state == State::ToAdopt)
+            .await
+            .map_err(|reason| ApplyError::Failed { migration: entry.id.clone(), reason })?;
+        Ok(Some(entry.id.clone()))
+    }
+
+    async fn carry_out(&self, entry: &Entry, adopted: bool) -> Result<(), StepError> {
+        if !adopted {
+            for operation in &entry.migration.operations {
+                self.perform(operation).await?;
+            }
+        }
+        ledger::record(&self.session, entry, adopted).await?;
+        Ok(self.begun.commit().await?)
+    }
+
+    async fn perform(&self, operation: &Operation) -> Result<(), StepError> {
+        match operation {
+            Operation::RunRust { step, .. } => step(StepDb::new(self.store, &self.begun)).await,
+            Operation::RunSql(sql) => {
+                let script = if self.session.target() == Target::Sqlite { sql.sqlite } else { sql.postgres };
+                Ok(self.begun.script(script.to_owned()).await?)
+            }
+            on_schema => {
+                let script = render(self.session.target(), on_schema).join(";\n");
+                Ok(self.begun.script(script).await?)
+            }
         }
     }
-    let entry = Arc::clone(entry);
-    let record = move |connection: &Connection| ledger::record(connection, &entry, adopted);
-    lease.run(record).await.map_err(query_error)?;
-    Ok(lease.commit().await.map_err(query_error)?)
 }
 
-async fn perform(lease: &Arc<Lease>, operation: &Operation) -> Result<(), StepError> {
-    match operation {
-        Operation::RunRust { step, .. } => step(StepDb::new(lease)).await,
-        Operation::RunSql(sql) => Ok(run(lease, vec![sql.sqlite.to_owned()]).await?),
-        on_schema => Ok(run(lease, render::sqlite(on_schema)).await?),
-    }
-}
-
-async fn run(lease: &Lease, scripts: Vec<String>) -> Result<(), QueryError> {
-    let all = move |connection: &Connection| scripts.iter().try_for_each(|sql| connection.execute_batch(sql));
-    lease.run(all).await.map_err(query_error)
-}
-
-fn look(connection: &Connection, history: &History) -> rusqlite::Result<Result<Plan, ApplyError>> {
-    let rows = ledger::read(connection)?;
-    let ahead = match ledger::compare(history, &rows) {
-        Ok(ahead) => ahead,
-        Err(error) => return Ok(Err(error.into())),
-    };
+async fn look(session: &Session, history: &History) -> Result<Plan, ApplyError> {
+    let rows = ledger::read(session).await?;
+    let ahead = ledger::compare(history, &rows)?;
     let mut migrations = Vec::with_capacity(history.entries.len());
     for entry in &history.entries {
-        let state = match state(connection, entry, &rows)? {
-            Ok(state) => state,
-            Err(error) => return Ok(Err(error.into())),
-        };
-        migrations.push(Planned { migration: entry.id.clone(), state });
+        migrations.push(Planned { migration: entry.id.clone(), state: state(session, entry, &rows).await? });
     }
-    Ok(Ok(Plan { migrations, ahead }))
+    Ok(Plan { migrations, ahead })
 }
 
-fn state(
-    connection: &Connection,
-    entry: &Entry,
-    rows: &[Row],
-) -> rusqlite::Result<Result<State, Unrecognised>> {
+async fn state(session: &Session, entry: &Entry, rows: &[Row]) -> Result<State, ApplyError> {
     if let Some(row) = rows.iter().find(|row| row.id == entry.id) {
-        return Ok(Ok(if row.adopted { State::Adopted } else { State::Applied }));
+        return Ok(if row.adopted { State::Adopted } else { State::Applied });
     }
     if (entry.migration.app, entry.migration.name) != builtin::FROZEN {
-        return Ok(Ok(State::ToApply));
+        return Ok(State::ToApply);
     }
-    let recognised = recognise(connection, &entry.migration.operations)?;
-    Ok(recognised.map(|there| if there { State::ToAdopt } else { State::ToApply }))
+    let there = recognise(session, &entry.migration.operations).await??;
+    Ok(if there { State::ToAdopt } else { State::ToApply })
 }
 
 /// An error with its causes: an operator sees why one tenant of many failed in one line.
-fn chain(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
     let causes = successors(Some(error), |&error| error.source());
     // SQLite's bare code only repeats what its message says.
     let causes: Vec<_> = causes.filter(|cause| !cause.is::<ffi::Error>()).map(ToString::to_string).collect();
     causes.join(": ")
 }
 
-impl From<EngineError> for ApplyError {
-    fn from(error: EngineError) -> Self {
-        Self::Database(query_error(error))
+impl From<QueryError> for ApplyError {
+    fn from(error: QueryError) -> Self {
+        Self::Database(error)
     }
 }

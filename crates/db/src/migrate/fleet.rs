@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::apply::{Applied, ApplyError, apply};
 use super::history::History;
-use crate::sqlite::{DataFile, Pool};
+use crate::tenant_db::Store;
 
 /// How many tenants' versions are written to the directory at once.
 const BATCH: usize = 100;
@@ -25,8 +25,10 @@ const LATEST: Duration = Duration::from_millis(250);
 pub(crate) struct Target {
     /// Its slug, for people.
     pub(crate) slug: Slug,
-    /// Its file.
-    pub(crate) file: Arc<DataFile>,
+    /// Its id.
+    pub(crate) id: TenantId,
+    /// Where its data is.
+    pub(crate) store: Store,
 }
 
 /// What happens while a fleet is migrated.
@@ -70,14 +72,13 @@ pub struct Summary {
 /// # Errors
 /// Raised when `record` fails: nothing new is begun then.
 pub(crate) async fn migrate_fleet<E>(
-    pool: &Pool,
     history: &Arc<History>,
     targets: impl IntoIterator<Item = Target>,
     jobs: NonZeroUsize,
     mut progress: impl FnMut(Progress<'_>),
     mut record: impl AsyncFnMut(Vec<TenantId>) -> Result<(), E>,
 ) -> Result<Summary, E> {
-    let mut run = Run { pool, history, tasks: JoinSet::new(), targets: HashMap::new() };
+    let mut run = Run { history, tasks: JoinSet::new(), targets: HashMap::new() };
     let mut waiting = targets.into_iter();
     let mut summary = Summary::default();
     let mut unrecorded = Unrecorded::default();
@@ -101,7 +102,7 @@ pub(crate) async fn migrate_fleet<E>(
             Ok(applied) => {
                 progress(Progress::Done { tenant, applied: &applied });
                 summary.done += 1;
-                unrecorded.push(target.file.tenant());
+                unrecorded.push(target.id);
             }
             Err(reason) => {
                 progress(Progress::Failed { tenant, reason: &reason });
@@ -141,7 +142,6 @@ impl Unrecorded {
 
 /// The tenants that are being migrated right now.
 struct Run<'a> {
-    pool: &'a Pool,
     history: &'a Arc<History>,
     tasks: JoinSet<Result<Applied, ApplyError>>,
     targets: HashMap<Id, Target>,
@@ -150,8 +150,8 @@ struct Run<'a> {
 impl Run<'_> {
     /// Begins in a task of its own, so that a panic in a migration's Rust ends that tenant's turn and no more.
     fn start(&mut self, target: Target) {
-        let (pool, history, file) = (self.pool.clone(), Arc::clone(self.history), Arc::clone(&target.file));
-        let task = self.tasks.spawn(async move { apply(&pool, &file, &history).await });
+        let (history, store) = (Arc::clone(self.history), target.store.clone());
+        let task = self.tasks.spawn(async move { apply(&store, &history).await });
         self.targets.insert(task.id(), target);
     }
 

@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, params};
-
 use super::history::{Entry, History};
 use super::operation::MigrationId;
-
-/// The ledger's table.
-const TABLE: &str = "tenantry_migration";
+use super::render::Target;
+use super::session::Session;
+use crate::model::{QueryError, Value};
 
 /// A migration that was applied.
 #[derive(Debug)]
@@ -41,35 +39,41 @@ pub enum LedgerError {
 }
 
 /// Every migration that was applied, the first one first; none where there is no ledger yet.
-pub(super) fn read(connection: &Connection) -> rusqlite::Result<Vec<Row>> {
-    let exists: bool = connection.query_row(
-        "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1)",
-        [TABLE],
-        |row| row.get(0),
-    )?;
-    if !exists {
+pub(super) async fn read(session: &Session) -> Result<Vec<Row>, QueryError> {
+    if !exists(session).await? {
         return Ok(Vec::new());
     }
-    connection
-        .prepare("SELECT app, name, checksum, additive, adopted FROM tenantry_migration ORDER BY id")?
-        .query_map([], |row| {
-            Ok(Row {
-                id: MigrationId { app: row.get(0)?, name: row.get(1)? },
-                checksum: row.get(2)?,
-                additive: row.get(3)?,
-                adopted: row.get(4)?,
-            })
-        })?
-        .collect()
+    // Flags as numbers, which every database has.
+    let sql = "SELECT app, name, checksum, CASE WHEN additive THEN 1 ELSE 0 END AS additive, \
+               CASE WHEN adopted THEN 1 ELSE 0 END AS adopted FROM tenantry_migration ORDER BY id";
+    let rows = session.rows(sql, Vec::new()).await?;
+    let read = rows.iter().map(|row| {
+        Ok(Row {
+            id: MigrationId { app: row.get("app")?, name: row.get("name")? },
+            checksum: row.get("checksum")?,
+            additive: row.get::<i64>("additive")? != 0,
+            adopted: row.get::<i64>("adopted")? != 0,
+        })
+    });
+    read.collect()
+}
+
+async fn exists(session: &Session) -> Result<bool, QueryError> {
+    let sql = match session.target() {
+        Target::Sqlite => "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'tenantry_migration'",
+        Target::Postgres | Target::Shared => "SELECT 1 WHERE to_regclass('tenantry_migration') IS NOT NULL",
+    };
+    Ok(!session.rows(sql, Vec::new()).await?.is_empty())
 }
 
 /// Notes down that a migration was applied, or found to be adopted.
-pub(super) fn record(connection: &Connection, entry: &Entry, adopted: bool) -> rusqlite::Result<()> {
-    connection.execute(
-        "INSERT INTO tenantry_migration (app, name, checksum, additive, adopted, applied) \
-         VALUES (?1, ?2, ?3, ?4, ?5, CURRENT_TIMESTAMP)",
-        params![entry.id.app, entry.id.name, entry.checksum, entry.migration.additive, adopted],
-    )?;
+pub(super) async fn record(session: &Session, entry: &Entry, adopted: bool) -> Result<(), QueryError> {
+    let sql = "INSERT INTO tenantry_migration (app, name, checksum, additive, adopted, applied) \
+               VALUES ($1, $2, $3, $4, $5, CURRENT_TIMESTAMP)";
+    let MigrationId { app, name } = entry.id.clone();
+    let flags = [entry.migration.additive, adopted].map(Value::Bool);
+    let values = [app, name, entry.checksum.clone()].map(Value::Text).into_iter().chain(flags);
+    session.execute(sql, values.collect()).await?;
     Ok(())
 }
 

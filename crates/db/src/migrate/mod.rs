@@ -18,6 +18,7 @@ mod ledger;
 mod operation;
 mod permissions;
 mod render;
+mod session;
 mod step;
 mod table;
 #[cfg(test)]
@@ -25,7 +26,7 @@ mod tests;
 
 pub use adopt::{Unrecognised, is_adopted};
 pub use apply::{Applied, ApplyError, Plan, Planned, State};
-pub(crate) use apply::{apply, judge, plan};
+pub(crate) use apply::{apply, chain, judge, plan};
 pub use check::BrokenRule;
 pub use fleet::{Progress, Summary};
 pub(crate) use fleet::{Target as FleetTarget, migrate_fleet};

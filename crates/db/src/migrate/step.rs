@@ -4,11 +4,9 @@ use std::error::Error;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 
-use rusqlite::Connection;
-
-use crate::model::{QueryError, Row, Statement, Value};
-use crate::sqlite::Lease;
-use crate::tenant_db::{query_error, run};
+use super::session::Session;
+use crate::model::{QueryError, Row, Value};
+use crate::tenant_db::{Begun, Store};
 
 /// A migration's Rust. It gets the tenant's data in the migration's transaction: what it did is undone when it fails.
 pub type Step = fn(StepDb) -> StepFuture;
@@ -24,12 +22,15 @@ pub type StepError = Box<dyn Error + Send + Sync>;
 /// It speaks SQL and not models: a model shows the table of today, but a step runs on the table of its time. It is
 /// no [`TenantDb`](crate::TenantDb) either, since there is no active tenant yet when a new one's data is made.
 #[derive(Clone, Debug)]
-// Weak, so that a step that keeps its door doesn't keep the file's writer with it.
-pub struct StepDb(Weak<Lease>);
+pub struct StepDb {
+    store: Store,
+    /// Weak, so that a step that keeps its door doesn't keep the transaction with it.
+    begun: Weak<Begun>,
+}
 
 impl StepDb {
-    pub(super) fn new(lease: &Arc<Lease>) -> Self {
-        Self(Arc::downgrade(lease))
+    pub(super) fn new(store: &Store, begun: &Arc<Begun>) -> Self {
+        Self { store: store.clone(), begun: Arc::downgrade(begun) }
     }
 
     /// Runs a statement that reads, and gives its rows, as [`TenantDb::raw`](crate::TenantDb::raw) does.
@@ -37,8 +38,7 @@ impl StepDb {
     /// # Errors
     /// Raised when the statement fails or is not allowed, and when the migration is over.
     pub async fn raw(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<Vec<Row>, QueryError> {
-        let statement = Statement::raw(sql.into(), values)?;
-        self.run(move |connection| run::raw_rows(connection, &statement)).await
+        self.session()?.rows(&sql.into(), values).await
     }
 
     /// Runs a statement that writes, and says how many rows it changed, as
@@ -47,15 +47,11 @@ impl StepDb {
     /// # Errors
     /// Raised as for [`StepDb::raw`].
     pub async fn raw_execute(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<u64, QueryError> {
-        let statement = Statement::raw(sql.into(), values)?;
-        self.run(move |connection| run::changes(connection, &statement)).await
+        self.session()?.execute(&sql.into(), values).await
     }
 
-    async fn run<T: Send + 'static>(
-        &self,
-        job: impl FnOnce(&Connection) -> Result<T, rusqlite::Error> + Send + 'static,
-    ) -> Result<T, QueryError> {
-        let lease = self.0.upgrade().ok_or(QueryError::TransactionEnded)?;
-        lease.run(job).await.map_err(query_error)
+    fn session(&self) -> Result<Session, QueryError> {
+        let begun = self.begun.upgrade().ok_or(QueryError::TransactionEnded)?;
+        Ok(Session::within(&self.store, &begun))
     }
 }

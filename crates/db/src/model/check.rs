@@ -34,7 +34,6 @@ pub(crate) fn fits(kind: Kind, value: &Value) -> Result<(), Problem> {
         | (Kind::BigInt, Value::Int(_))
         | (Kind::Bool, Value::Bool(_))
         | (Kind::Uuid, Value::Uuid(_))
-        | (Kind::Json, Value::Json(_))
         | (Kind::Binary, Value::Binary(_)) => Ok(()),
         (Kind::SmallInt, Value::Int(number)) => in_range(i16::try_from(*number).is_ok()),
         (Kind::Int, Value::Int(number)) => in_range(i32::try_from(*number).is_ok()),
@@ -48,18 +47,26 @@ pub(crate) fn fits(kind: Kind, value: &Value) -> Result<(), Problem> {
         (Kind::Decimal { digits, places }, Value::Decimal(number)) => {
             scaled(*number, digits, places).map(|_| ())
         }
-        (Kind::Text { .. }, Value::Text(text)) => {
-            if text.contains('\0') {
-                Err(Problem::NulCharacter)
-            } else {
-                Ok(())
-            }
-        }
+        (Kind::Text { .. }, Value::Text(text)) if text.contains('\0') => Err(Problem::NulCharacter),
+        (Kind::Json, Value::Json(json)) if has_nul(json) => Err(Problem::NulCharacter),
+        (Kind::Text { .. }, Value::Text(_)) | (Kind::Json, Value::Json(_)) => Ok(()),
         (Kind::Date, Value::Date(date)) => in_range(has_year_of_four_digits(*date)),
         (Kind::DateTime, Value::DateTime(instant)) => {
             in_range(has_year_of_four_digits(TimeZone::UTC.to_datetime(*instant).date()))
         }
         (expected, found) => Err(Problem::WrongKind { expected, found: found.description() }),
+    }
+}
+
+/// Whether a text somewhere in it has a U+0000, which PostgreSQL has no form for.
+fn has_nul(json: &serde_json::Value) -> bool {
+    match json {
+        serde_json::Value::String(text) => text.contains('\0'),
+        serde_json::Value::Array(items) => items.iter().any(has_nul),
+        serde_json::Value::Object(members) => {
+            members.iter().any(|(name, value)| name.contains('\0') || has_nul(value))
+        }
+        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => false,
     }
 }
 

@@ -3,9 +3,8 @@
 use sea_query::{Expr, ExprTrait};
 
 use super::column::{Clause, Comparison, Joint, Match, Target};
-use super::sqlite_form;
 use super::statement::compared;
-use super::{ModelMeta, QueryError, UnknownColumn, Value};
+use super::{Dialect, Kind, ModelMeta, QueryError, UnknownColumn, Value};
 
 /// The most conditions in one statement: SQLite takes time with the square of their number to plan it.
 const MOST: usize = 1_000;
@@ -19,20 +18,35 @@ const LONGEST_SEARCH: usize = 4_096;
 /// # Errors
 /// Raised when a column belongs to another model, a value does not fit its column, or the conditions are too many or
 /// lie too deep in one another.
-pub(super) fn all_of(model: &ModelMeta, clauses: Vec<Clause>) -> Result<Option<Expr>, QueryError> {
+pub(super) fn all_of(
+    dialect: Dialect<'_>,
+    model: &ModelMeta,
+    clauses: Vec<Clause>,
+) -> Result<Option<Expr>, QueryError> {
     let mut room = MOST;
-    let all = clauses.into_iter().map(|clause| expression(model, clause, &mut room));
-    Ok(joined(Joint::And, all.collect::<Result<_, _>>()?))
+    let all = clauses.into_iter().map(|clause| expression(dialect, model, clause, &mut room));
+    // In shared tables only the tenant's own rows, whatever is asked for.
+    let parts = dialect.own_rows().map(Ok).into_iter().chain(all);
+    Ok(joined(Joint::And, parts.collect::<Result<_, _>>()?))
 }
 
 /// One condition, which takes of the room that is left.
-fn expression(model: &ModelMeta, clause: Clause, room: &mut usize) -> Result<Expr, QueryError> {
+fn expression(
+    dialect: Dialect<'_>,
+    model: &ModelMeta,
+    clause: Clause,
+    room: &mut usize,
+) -> Result<Expr, QueryError> {
     if !matches!(clause, Clause::Joined(..) | Clause::Not(_)) {
         *room = room.checked_sub(1).ok_or(QueryError::TooLarge)?;
     }
     Ok(match clause {
         Clause::Compare(target, comparison, value) => {
-            let (left, right) = (Expr::col(column(model, target)?), compared(target, value)?);
+            let name = column(model, target)?;
+            let sorts = !matches!(comparison, Comparison::Eq | Comparison::Ne);
+            let is_text = matches!(target.field.kind, Kind::Text { .. });
+            let left = if sorts && is_text { dialect.by_bytes(name) } else { Expr::col(name) };
+            let right = compared(dialect, target, value)?;
             match comparison {
                 Comparison::Eq => left.eq(right),
                 Comparison::Ne => left.ne(right),
@@ -43,16 +57,16 @@ fn expression(model: &ModelMeta, clause: Clause, room: &mut usize) -> Result<Exp
             }
         }
         Clause::In(target, values) => {
-            let values = values.into_iter().map(|value| compared(target, value));
+            let values = values.into_iter().map(|value| compared(dialect, target, value));
             Expr::col(column(model, target)?).is_in(values.collect::<Result<Vec<_>, _>>()?)
         }
         Clause::IsNull(target) => Expr::col(column(model, target)?).is_null(),
-        Clause::Text(target, how, text) => text_match(column(model, target)?, target, how, &text)?,
+        Clause::Text(target, how, text) => text_match(dialect, column(model, target)?, target, how, &text)?,
         Clause::Joined(joint, parts) => {
-            let parts = parts.into_iter().map(|part| expression(model, part, room));
+            let parts = parts.into_iter().map(|part| expression(dialect, model, part, room));
             return joined(joint, parts.collect::<Result<_, _>>()?).ok_or(QueryError::TooLarge);
         }
-        Clause::Not(clause) => expression(model, *clause, room)?.not(),
+        Clause::Not(clause) => expression(dialect, model, *clause, room)?.not(),
         Clause::Expr(expr) => *expr,
         Clause::TooDeep => return Err(QueryError::TooLarge),
     })
@@ -87,24 +101,30 @@ pub(super) fn column(model: &ModelMeta, target: Target) -> Result<&'static str, 
     Err(UnknownColumn { model: model.table, column })
 }
 
-fn text_match(column: &'static str, target: Target, how: Match, text: &str) -> Result<Expr, QueryError> {
+fn text_match(
+    dialect: Dialect<'_>,
+    column: &'static str,
+    target: Target,
+    how: Match,
+    text: &str,
+) -> Result<Expr, QueryError> {
     // An error unless the column is text, and the text has no U+0000.
-    let bound = compared(target, Value::Text(text.to_owned()))?;
+    let bound = compared(dialect, target, Value::Text(text.to_owned()))?;
     if matches!(how, Match::Contains | Match::ContainsIgnoringCase) && text.len() > LONGEST_SEARCH {
         return Err(QueryError::TooLarge);
     }
     Ok(match how {
-        Match::Contains => sqlite_form::contains(column, bound),
+        Match::Contains => dialect.contains(column, bound),
         // A range, because an index helps with it.
         Match::StartsWith => {
-            let from = Expr::col(column).gte(bound);
+            let from = dialect.by_bytes(column).gte(bound);
             match after_prefix(text) {
-                Some(end) => from.and(Expr::col(column).lt(end)),
+                Some(end) => from.and(dialect.by_bytes(column).lt(end)),
                 None => from,
             }
         }
-        Match::ContainsIgnoringCase => sqlite_form::contains_ignoring_case(column, bound),
-        Match::StartsWithIgnoringCase => sqlite_form::starts_with_ignoring_case(column, bound),
+        Match::ContainsIgnoringCase => dialect.contains_ignoring_case(column, bound),
+        Match::StartsWithIgnoringCase => dialect.starts_with_ignoring_case(column, bound),
     })
 }
 

@@ -157,6 +157,14 @@ pub enum QueryError {
     /// A decimal in raw SQL: without its field, its scale is not known.
     #[error("a decimal has no scale in raw SQL: give the scaled integer")]
     RawDecimal,
+    /// Raw SQL gave a column of a type that no field here has, an array for one.
+    #[error("the column {column} is of type {type_name}: cast it to one that a field can have")]
+    RawType {
+        /// The column.
+        column: String,
+        /// Its type.
+        type_name: String,
+    },
     /// An update or a deletion of a query that has a limit or an offset.
     #[error("an update or a deletion can't have a limit or an offset")]
     LimitedChange,
@@ -198,8 +206,8 @@ pub enum QueryError {
     /// The tenant's data is of a version that this program does not serve. Nothing was done.
     #[error(transparent)]
     Version(#[from] VersionError),
-    /// The tenant's files are not there: another process has just purged it, or someone has removed them.
-    #[error("the tenant's files are not there")]
+    /// The tenant's data is not there: another process has just purged it, or someone has removed it.
+    #[error("the tenant's data is not there")]
     Gone,
     /// The disk is full.
     #[error("the disk that holds the tenant's data is full: make room there and try again")]
@@ -210,6 +218,13 @@ pub enum QueryError {
     /// Another connection held the database for too long.
     #[error("the database is busy")]
     Busy,
+    /// Someone else changed the same rows at the same time. Nothing of the transaction is kept; it may be tried again.
+    #[error("another transaction changed the same rows")]
+    Conflict,
+    /// There is no connection to the database server: it can't be reached, does not let us in, or must not be used with
+    /// the role that is configured.
+    #[error("the database server can't be used")]
+    Unreachable(#[source] Box<dyn Error + Send + Sync>),
     /// Anything else; the cause is for the log, not for clients.
     #[error("the database failed")]
     Database(#[source] Box<dyn Error + Send + Sync>),

@@ -5,8 +5,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::sqlite_form::Cell;
-use super::{Auto, Kind, Problem, Value};
+use super::{Auto, Cell, Kind, Problem, Value};
 
 /// A type that a model's field can have.
 ///

@@ -78,15 +78,19 @@
 //! No lazy relations, no identity map, no unit of work: a query is a statement, and a struct is a copy of a row.
 
 mod auto;
+mod bound;
+mod cell;
 mod check;
 mod column;
 mod condition;
 #[doc(hidden)]
 pub mod derive;
+mod dialect;
 mod error;
 mod field;
 mod json;
 mod meta;
+mod postgres_form;
 mod row;
 mod sqlite_form;
 mod statement;
@@ -94,16 +98,21 @@ mod typed;
 mod value;
 
 pub use auto::Auto;
+pub(crate) use bound::Bound;
+pub use cell::Cell;
+pub(crate) use cell::Raw;
 pub use column::{Assignment, Column, Condition, Operand, OrderBy, Settable, TextOperand};
+pub(crate) use dialect::{Dialect, TENANT_COLUMN};
 pub use error::{Problem, QueryError, UnknownColumn, ValueError, VersionError};
 pub use field::Field;
 pub use json::RowError;
 pub use meta::{Choice, DefaultValue, FieldMeta, Kind, ManyToMany, ModelMeta, OnDelete, Order, Relation};
+pub(crate) use postgres_form::PostgresValue;
 pub use row::Row;
 pub use sea_query;
-pub use sqlite_form::Cell;
 pub(crate) use sqlite_form::untyped;
 pub(crate) use statement::{Selection, Statement, key_of};
 pub use tenantry_macros::Model;
+pub(crate) use typed::Source;
 pub use typed::{Model, StoredRow};
 pub use value::Value;

@@ -1,210 +1,98 @@
-//! What is SQLite's own: the form of each kind of value in a file, and the SQL that other databases say otherwise.
+//! The form that each kind of value has in a SQLite file.
 
 use std::fmt::Write;
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use rusqlite::types::{Value as Stored, ValueRef};
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rust_decimal::Decimal;
-use sea_query::{Expr, QueryStatementWriter, SqliteQueryBuilder, Values};
 use uuid::Uuid;
 
+use super::cell::Unreadable;
 use super::check::scaled;
-use super::{Kind, Problem, Value};
+use super::{Bound, Kind, Problem, Value};
 
-/// The statement as SQLite takes it.
-pub(super) fn build(statement: &impl QueryStatementWriter) -> (String, Values) {
-    statement.build(SqliteQueryBuilder)
-}
-
-/// Whether a column has a text in it. LIKE would ignore the case of ASCII letters.
-pub(super) fn contains(column: &'static str, text: sea_query::Value) -> Expr {
-    Expr::cust_with_exprs("instr(?, ?) > 0", [Expr::col(column), Expr::Value(text)])
-}
-
-/// The same, whatever the case of ASCII letters. LIKE would do too, but where text and pattern are long and alike it
-/// takes minutes for one value, in which nothing can stop it.
-pub(super) fn contains_ignoring_case(column: &'static str, text: sea_query::Value) -> Expr {
-    Expr::cust_with_exprs("instr(lower(?), lower(?)) > 0", [Expr::col(column), Expr::Value(text)])
-}
-
-/// Whether a column starts with a text, whatever the case of ASCII letters.
-pub(super) fn starts_with_ignoring_case(column: &'static str, text: sea_query::Value) -> Expr {
-    let text = Expr::Value(text);
-    Expr::cust_with_exprs(
-        "lower(substr(?, 1, length(?))) = lower(?)",
-        [Expr::col(column), text.clone(), text],
-    )
-}
-
-/// The most values that one statement takes.
-pub(crate) const MAX_VALUES: usize = 32_766;
-
-/// One stored value, to be read as the kind that its field has.
-#[derive(Clone, Copy, Debug)]
-pub struct Cell<'r> {
-    raw: ValueRef<'r>,
-    kind: Kind,
-}
-
-impl<'r> Cell<'r> {
-    pub(crate) fn new(raw: ValueRef<'r>, kind: Kind) -> Self {
-        Self { raw, kind }
-    }
-
-    /// Whether it is NULL.
-    #[must_use]
-    pub fn is_null(self) -> bool {
-        self.raw == ValueRef::Null
-    }
-
-    /// As true or false.
-    ///
-    /// # Errors
-    /// Raised when it is anything but 0 or 1.
-    pub fn bool(self) -> Result<bool, Problem> {
-        match self.raw {
-            ValueRef::Integer(0) => Ok(false),
-            ValueRef::Integer(1) => Ok(true),
-            ValueRef::Integer(_) => Err(self.malformed()),
-            _ => Err(self.wrong_kind()),
-        }
-    }
-
-    /// As an integer.
-    ///
-    /// # Errors
-    /// Raised when it is not one.
-    pub fn integer(self) -> Result<i64, Problem> {
-        match self.raw {
-            ValueRef::Integer(number) => Ok(number),
-            _ => Err(self.wrong_kind()),
-        }
-    }
-
-    /// As a float.
-    ///
-    /// # Errors
-    /// Raised when it is not a number.
-    // An integer stands in a column of floats only where another program wrote it, and means the same number.
-    #[expect(clippy::cast_precision_loss, reason = "SQLite itself converts it in the same way")]
-    pub fn float(self) -> Result<f64, Problem> {
-        match self.raw {
-            ValueRef::Real(number) => Ok(number),
-            ValueRef::Integer(number) => Ok(number as f64),
-            _ => Err(self.wrong_kind()),
-        }
-    }
-
-    /// As a decimal number.
-    ///
-    /// # Errors
-    /// Raised when it is not a scaled integer.
-    pub fn decimal(self) -> Result<Decimal, Problem> {
-        match (self.raw, self.kind) {
-            (ValueRef::Integer(scaled), Kind::Decimal { places, .. }) => {
-                Decimal::try_from_i128_with_scale(scaled.into(), places.into()).map_err(|_| self.malformed())
-            }
-            _ => Err(self.wrong_kind()),
-        }
-    }
-
-    /// As text.
-    ///
-    /// # Errors
-    /// Raised when it is not text, or not UTF-8.
-    pub fn text(self) -> Result<String, Problem> {
-        self.str().map(str::to_owned)
-    }
-
-    /// As a day.
-    ///
-    /// # Errors
-    /// Raised when it is not text such as `2026-11-23`.
-    pub fn date(self) -> Result<Date, Problem> {
-        let text = self.str()?;
-        if text.len() == 10 { text.parse().map_err(|_| self.malformed()) } else { Err(self.malformed()) }
-    }
-
-    /// As an instant.
-    ///
-    /// # Errors
-    /// Raised when it is not text such as `2026-11-23 18:05:22.229585`, in UTC, with or without a fraction.
-    pub fn datetime(self) -> Result<Timestamp, Problem> {
-        parse_datetime(self.str()?).ok_or_else(|| self.malformed())
-    }
-
-    /// As a UUID.
-    ///
-    /// # Errors
-    /// Raised when it is not 32 hexadecimal digits, with or without hyphens.
-    pub fn uuid(self) -> Result<Uuid, Problem> {
-        Uuid::try_parse(self.str()?).map_err(|_| self.malformed())
-    }
-
-    /// As a JSON value.
-    ///
-    /// # Errors
-    /// Raised when it is not JSON text.
-    pub fn json(self) -> Result<serde_json::Value, Problem> {
-        serde_json::from_str(self.str()?).map_err(|_| self.malformed())
-    }
-
-    /// As bytes.
-    ///
-    /// # Errors
-    /// Raised when it is not a blob.
-    pub fn binary(self) -> Result<Vec<u8>, Problem> {
-        match self.raw {
-            ValueRef::Blob(bytes) => Ok(bytes.to_vec()),
-            _ => Err(self.wrong_kind()),
-        }
-    }
-
-    fn str(self) -> Result<&'r str, Problem> {
-        match self.raw {
-            ValueRef::Text(bytes) => std::str::from_utf8(bytes).map_err(|_| self.malformed()),
-            _ => Err(self.wrong_kind()),
-        }
-    }
-
-    fn malformed(self) -> Problem {
-        Problem::Malformed { expected: self.kind }
-    }
-
-    fn wrong_kind(self) -> Problem {
-        let found = match self.raw {
-            ValueRef::Null => return Problem::Null,
-            ValueRef::Integer(_) => "an integer",
-            ValueRef::Real(_) => "a float",
-            ValueRef::Text(_) => "text",
-            ValueRef::Blob(_) => "bytes",
-        };
-        Problem::WrongKind { expected: self.kind, found }
+/// As true or false: 0 or 1.
+pub(super) fn bool(raw: ValueRef<'_>) -> Result<bool, Unreadable> {
+    match raw {
+        ValueRef::Integer(0) => Ok(false),
+        ValueRef::Integer(1) => Ok(true),
+        ValueRef::Integer(_) => Err(Unreadable::Malformed),
+        _ => Err(other(raw)),
     }
 }
 
-/// A stored value as its field's kind has it.
-///
-/// # Errors
-/// Raised when it can't be read as that kind.
-pub(super) fn value(cell: Cell<'_>) -> Result<Value, Problem> {
-    if cell.is_null() {
-        return Ok(Value::Null);
+pub(super) fn integer(raw: ValueRef<'_>) -> Result<i64, Unreadable> {
+    match raw {
+        ValueRef::Integer(number) => Ok(number),
+        _ => Err(other(raw)),
     }
-    Ok(match cell.kind {
-        Kind::SmallInt | Kind::Int | Kind::BigInt => Value::Int(cell.integer()?),
-        Kind::Bool => Value::Bool(cell.bool()?),
-        Kind::Float => Value::Float(cell.float()?),
-        Kind::Decimal { .. } => Value::Decimal(cell.decimal()?),
-        Kind::Text { .. } => Value::Text(cell.text()?),
-        Kind::Date => Value::Date(cell.date()?),
-        Kind::DateTime => Value::DateTime(cell.datetime()?),
-        Kind::Uuid => Value::Uuid(cell.uuid()?),
-        Kind::Json => Value::Json(cell.json()?),
-        Kind::Binary => Value::Binary(cell.binary()?),
-    })
+}
+
+// An integer stands in a column of floats only where another program wrote it, and means the same number.
+#[expect(clippy::cast_precision_loss, reason = "SQLite itself converts it in the same way")]
+pub(super) fn float(raw: ValueRef<'_>) -> Result<f64, Unreadable> {
+    match raw {
+        ValueRef::Real(number) => Ok(number),
+        ValueRef::Integer(number) => Ok(number as f64),
+        _ => Err(other(raw)),
+    }
+}
+
+/// From an integer scaled by ten to the `places`.
+pub(super) fn decimal(raw: ValueRef<'_>, places: u8) -> Result<Decimal, Unreadable> {
+    let scaled = integer(raw)?;
+    Decimal::try_from_i128_with_scale(scaled.into(), places.into()).map_err(|_| Unreadable::Malformed)
+}
+
+pub(super) fn text(raw: ValueRef<'_>) -> Result<String, Unreadable> {
+    str(raw).map(str::to_owned)
+}
+
+pub(super) fn date(raw: ValueRef<'_>) -> Result<Date, Unreadable> {
+    let text = str(raw)?;
+    if text.len() == 10 {
+        text.parse().map_err(|_| Unreadable::Malformed)
+    } else {
+        Err(Unreadable::Malformed)
+    }
+}
+
+pub(super) fn datetime(raw: ValueRef<'_>) -> Result<Timestamp, Unreadable> {
+    parse_datetime(str(raw)?).ok_or(Unreadable::Malformed)
+}
+
+pub(super) fn uuid(raw: ValueRef<'_>) -> Result<Uuid, Unreadable> {
+    Uuid::try_parse(str(raw)?).map_err(|_| Unreadable::Malformed)
+}
+
+pub(super) fn json(raw: ValueRef<'_>) -> Result<serde_json::Value, Unreadable> {
+    serde_json::from_str(str(raw)?).map_err(|_| Unreadable::Malformed)
+}
+
+pub(super) fn binary(raw: ValueRef<'_>) -> Result<Vec<u8>, Unreadable> {
+    match raw {
+        ValueRef::Blob(bytes) => Ok(bytes.to_vec()),
+        _ => Err(other(raw)),
+    }
+}
+
+fn str(raw: ValueRef<'_>) -> Result<&str, Unreadable> {
+    match raw {
+        ValueRef::Text(bytes) => std::str::from_utf8(bytes).map_err(|_| Unreadable::Malformed),
+        _ => Err(other(raw)),
+    }
+}
+
+fn other(raw: ValueRef<'_>) -> Unreadable {
+    match raw {
+        ValueRef::Null => Unreadable::Null,
+        ValueRef::Integer(_) => Unreadable::Is("an integer"),
+        ValueRef::Real(_) => Unreadable::Is("a float"),
+        ValueRef::Text(_) => Unreadable::Is("text"),
+        ValueRef::Blob(_) => Unreadable::Is("bytes"),
+    }
 }
 
 /// A stored value whose kind nobody knows: a column of raw SQL.
@@ -249,29 +137,16 @@ pub(crate) fn encode_untyped(value: Value) -> Option<sea_query::Value> {
     })
 }
 
-/// A value that sea-query has put beside its SQL, as SQLite takes it. `None` for what SQLite has no form for.
-pub(crate) fn bound(value: sea_query::Value) -> Option<Stored> {
-    use sea_query::Value as Sea;
-    fn stored<T: Into<Stored>>(value: Option<T>) -> Option<Stored> {
-        Some(value.map_or(Stored::Null, Into::into))
-    }
-    match value {
-        Sea::Bool(value) => stored(value.map(i64::from)),
-        Sea::TinyInt(value) => stored(value),
-        Sea::SmallInt(value) => stored(value),
-        Sea::Int(value) => stored(value),
-        Sea::BigInt(value) => stored(value),
-        Sea::TinyUnsigned(value) => stored(value),
-        Sea::SmallUnsigned(value) => stored(value),
-        Sea::Unsigned(value) => stored(value),
-        Sea::BigUnsigned(Some(value)) => i64::try_from(value).ok().map(Into::into),
-        Sea::BigUnsigned(None) => Some(Stored::Null),
-        Sea::Float(value) => stored(value.map(f64::from)),
-        Sea::Double(value) => stored(value),
-        Sea::String(value) => stored(value),
-        Sea::Char(value) => stored(value.map(String::from)),
-        Sea::Bytes(value) => stored(value),
-        Sea::Enum(_) => None,
+impl ToSql for Bound {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Bool(value) => ValueRef::Integer((*value).into()),
+            Self::Int(value) => ValueRef::Integer(*value),
+            Self::Float(value) => ValueRef::Real(*value),
+            Self::Text(value) => ValueRef::Text(value.as_bytes()),
+            Self::Bytes(value) => ValueRef::Blob(value),
+        }))
     }
 }
 

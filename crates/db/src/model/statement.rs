@@ -1,18 +1,19 @@
 //! Statements: a model and what is asked of it, as SQL with every value bound beside it.
 
-use rusqlite::types::Value as Stored;
 use sea_query::{Expr, Query, Values};
 
 use super::column::{Clause, Target};
 use super::condition::{all_of, column};
-use super::sqlite_form::{MAX_VALUES, bound, build, encode, encode_untyped};
-use super::{Field, FieldMeta, Model, ModelMeta, Problem, QueryError, Value, ValueError, check};
+use super::{
+    Bound, Dialect, Field, FieldMeta, Model, ModelMeta, Problem, QueryError, TENANT_COLUMN, UnknownColumn,
+    Value, ValueError, check,
+};
 
 /// SQL and the values bound to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Statement {
     pub(crate) sql: String,
-    pub(crate) values: Vec<Stored>,
+    pub(crate) values: Vec<Bound>,
 }
 
 /// Which rows of a model are meant, in which order.
@@ -44,83 +45,84 @@ impl Selection {
     }
 
     /// The rows, each with all columns in the order of the model's fields.
-    pub(crate) fn select(self) -> Result<Statement, QueryError> {
+    pub(crate) fn select(self, dialect: Dialect<'_>) -> Result<Statement, QueryError> {
         let mut select = Query::select();
-        select.columns(columns(self.model)).from(self.model.table);
+        select.columns(columns(self.model)).from(dialect.table(self.model.table));
         let (limit, offset) = (self.limit, self.offset);
-        self.order(&mut select)?;
-        if let Some(condition) = self.condition()? {
+        self.order(dialect, &mut select)?;
+        if let Some(condition) = self.condition(dialect)? {
             select.and_where(condition);
         }
-        Statement::limited(build(&select), limit, offset)
+        Statement::limited(dialect, dialect.build(&select), limit, offset)
     }
 
     /// How many rows there are, without regard to limit and offset.
-    pub(crate) fn count(self) -> Result<Statement, QueryError> {
+    pub(crate) fn count(self, dialect: Dialect<'_>) -> Result<Statement, QueryError> {
         let mut select = Query::select();
-        select.expr(Expr::cust("COUNT(*)")).from(self.model.table);
-        if let Some(condition) = self.condition()? {
+        select.expr(Expr::cust("COUNT(*)")).from(dialect.table(self.model.table));
+        if let Some(condition) = self.condition(dialect)? {
             select.and_where(condition);
         }
-        Statement::new(build(&select))
+        Statement::new(dialect, dialect.build(&select))
     }
 
     /// One row if there is any.
-    pub(crate) fn exists(self) -> Result<Statement, QueryError> {
+    pub(crate) fn exists(self, dialect: Dialect<'_>) -> Result<Statement, QueryError> {
         let mut select = Query::select();
-        select.expr(Expr::cust("1")).from(self.model.table);
+        select.expr(Expr::cust("1")).from(dialect.table(self.model.table));
         let (limit, offset) = (self.limit.map_or(1, |limit| limit.min(1)), self.offset);
-        if let Some(condition) = self.condition()? {
+        if let Some(condition) = self.condition(dialect)? {
             select.and_where(condition);
         }
-        Statement::limited(build(&select), Some(limit), offset)
+        Statement::limited(dialect, dialect.build(&select), Some(limit), offset)
     }
 
     /// New values for the rows.
     pub(crate) fn update(
         self,
+        dialect: Dialect<'_>,
         assignments: impl IntoIterator<Item = (Target, Value)>,
     ) -> Result<Statement, QueryError> {
         self.refuse_limit()?;
         let mut update = Query::update();
-        update.table(self.model.table);
+        update.table(dialect.table(self.model.table));
         for (target, value) in assignments {
-            update.value(column(self.model, target)?, stored(self.model, target.field, value)?);
+            update.value(column(self.model, target)?, stored(dialect, self.model, target.field, value)?);
         }
-        if let Some(condition) = self.condition()? {
+        if let Some(condition) = self.condition(dialect)? {
             update.and_where(condition);
         }
-        Statement::new(build(&update))
+        Statement::new(dialect, dialect.build(&update))
     }
 
     /// The end of the rows.
-    pub(crate) fn delete(self) -> Result<Statement, QueryError> {
+    pub(crate) fn delete(self, dialect: Dialect<'_>) -> Result<Statement, QueryError> {
         self.refuse_limit()?;
         let mut delete = Query::delete();
-        delete.from_table(self.model.table);
-        if let Some(condition) = self.condition()? {
+        delete.from_table(dialect.table(self.model.table));
+        if let Some(condition) = self.condition(dialect)? {
             delete.and_where(condition);
         }
-        Statement::new(build(&delete))
+        Statement::new(dialect, dialect.build(&delete))
     }
 
     fn refuse_limit(&self) -> Result<(), QueryError> {
         if self.limit.is_some() || self.offset > 0 { Err(QueryError::LimitedChange) } else { Ok(()) }
     }
 
-    fn condition(self) -> Result<Option<Expr>, QueryError> {
-        all_of(self.model, self.clauses)
+    fn condition(self, dialect: Dialect<'_>) -> Result<Option<Expr>, QueryError> {
+        all_of(dialect, self.model, self.clauses)
     }
 
-    /// SQLite sorts as the model layer promises by itself: NULL is the least, and text is compared by its bytes.
-    fn order(&self, select: &mut sea_query::SelectStatement) -> Result<(), QueryError> {
-        let direction = |descending| if descending { sea_query::Order::Desc } else { sea_query::Order::Asc };
+    fn order(&self, dialect: Dialect<'_>, select: &mut sea_query::SelectStatement) -> Result<(), QueryError> {
         for (target, descending) in &self.orders {
-            select.order_by(column(self.model, *target)?, direction(*descending));
+            column(self.model, *target)?;
+            dialect.order(select, target.field, *descending);
         }
         if self.orders.is_empty() {
             for order in self.model.ordering {
-                select.order_by(order.column, direction(order.descending));
+                let unknown = || UnknownColumn { model: self.model.table, column: order.column.to_owned() };
+                dialect.order(select, self.model.field(order.column).ok_or_else(unknown)?, order.descending);
             }
         }
         Ok(())
@@ -130,45 +132,59 @@ impl Selection {
 impl Statement {
     /// A new row with these values, which comes back as it was stored. A key that the database gives is left out
     /// while it is NULL.
-    pub(crate) fn insert(model: &'static ModelMeta, values: Vec<Value>) -> Result<Self, QueryError> {
-        let mut insert = Self::insert_only(model, values)?;
+    pub(crate) fn insert(
+        dialect: Dialect<'_>,
+        model: &'static ModelMeta,
+        values: Vec<Value>,
+    ) -> Result<Self, QueryError> {
+        let mut insert = Self::insert_only(dialect, model, values)?;
         insert.returning(Query::returning().columns(columns(model)));
-        Self::new(build(&insert))
+        Self::new(dialect, dialect.build(&insert))
     }
 
     /// The same without the way back, for many rows.
-    pub(crate) fn insert_silent(model: &'static ModelMeta, values: Vec<Value>) -> Result<Self, QueryError> {
-        Self::new(build(&Self::insert_only(model, values)?))
+    pub(crate) fn insert_silent(
+        dialect: Dialect<'_>,
+        model: &'static ModelMeta,
+        values: Vec<Value>,
+    ) -> Result<Self, QueryError> {
+        Self::new(dialect, dialect.build(&Self::insert_only(dialect, model, values)?))
     }
 
     /// New values for all columns of the row that has the object's key.
-    pub(crate) fn update_model<M: Model>(object: &M) -> Result<Self, QueryError> {
+    pub(crate) fn update_model<M: Model>(dialect: Dialect<'_>, object: &M) -> Result<Self, QueryError> {
         let key = object.key().ok_or(QueryError::Unsaved { model: M::TABLE })?.to_value();
         let pairs = M::META.fields.iter().zip(object.values()).filter(|(field, _)| !field.primary_key);
         let assignments = pairs.map(|(field, value)| (Target { model: M::META, field }, value));
-        Selection::by_key(M::META, key)?.update(assignments)
+        Selection::by_key(M::META, key)?.update(dialect, assignments)
     }
 
     /// SQL that an application wrote itself.
-    pub(crate) fn raw(sql: String, values: Vec<Value>) -> Result<Self, QueryError> {
-        let values = values.into_iter().map(|value| encode_untyped(value).ok_or(QueryError::RawDecimal));
-        Self::new((sql, Values(values.collect::<Result<_, _>>()?)))
+    pub(crate) fn raw(dialect: Dialect<'_>, sql: String, values: Vec<Value>) -> Result<Self, QueryError> {
+        let encoded =
+            values.into_iter().map(|value| dialect.encode_untyped(value).ok_or(QueryError::RawDecimal));
+        Self::new(dialect, (sql, Values(encoded.collect::<Result<_, _>>()?)))
     }
 
     fn insert_only(
+        dialect: Dialect<'_>,
         model: &'static ModelMeta,
         values: Vec<Value>,
     ) -> Result<sea_query::InsertStatement, QueryError> {
-        let mut columns = Vec::with_capacity(model.fields.len());
-        let mut expressions = Vec::with_capacity(model.fields.len());
+        let mut columns = Vec::with_capacity(model.fields.len() + 1);
+        let mut expressions = Vec::with_capacity(model.fields.len() + 1);
+        if let Some(tenant) = dialect.tenant() {
+            columns.push(TENANT_COLUMN);
+            expressions.push(Expr::val(tenant.get()));
+        }
         for (field, value) in model.fields.iter().zip(values) {
             if !(field.auto && value == Value::Null) {
                 columns.push(field.column);
-                expressions.push(Expr::Value(stored(model, field, value)?));
+                expressions.push(Expr::Value(stored(dialect, model, field, value)?));
             }
         }
         let mut insert = Query::insert();
-        insert.into_table(model.table);
+        insert.into_table(dialect.table(model.table));
         if columns.is_empty() {
             insert.or_default_values();
         } else {
@@ -178,8 +194,13 @@ impl Statement {
         Ok(insert)
     }
 
-    fn limited(built: (String, Values), limit: Option<u64>, offset: u64) -> Result<Self, QueryError> {
-        let mut statement = Self::new(built)?;
+    fn limited(
+        dialect: Dialect<'_>,
+        built: (String, Values),
+        limit: Option<u64>,
+        offset: u64,
+    ) -> Result<Self, QueryError> {
+        let mut statement = Self::new(dialect, built)?;
         // Literals: a bound limit would keep PostgreSQL from ever choosing a generic plan, and text made of a
         // number can't be anything else. SQLite knows no offset without a limit.
         let most = i64::MAX.unsigned_abs();
@@ -193,31 +214,41 @@ impl Statement {
         Ok(statement)
     }
 
-    fn new((sql, Values(values)): (String, Values)) -> Result<Self, QueryError> {
-        if values.len() > MAX_VALUES {
-            return Err(QueryError::TooManyValues { count: values.len(), max: MAX_VALUES });
+    fn new(dialect: Dialect<'_>, (sql, Values(values)): (String, Values)) -> Result<Self, QueryError> {
+        let (count, max) = (values.len(), dialect.most_values());
+        if count > max {
+            return Err(QueryError::TooManyValues { count, max });
         }
-        let values = values.into_iter().map(|value| bound(value).ok_or_else(unbindable));
+        let values = values.into_iter().map(|value| Bound::from_sea(value).ok_or_else(unbindable));
         Ok(Self { sql, values: values.collect::<Result<_, _>>()? })
     }
 }
 
 /// The model's key as a column.
 pub(crate) fn key_of(model: &'static ModelMeta) -> Result<Target, QueryError> {
-    let unknown = || super::UnknownColumn { model: model.table, column: "key".to_owned() };
+    let unknown = || UnknownColumn { model: model.table, column: "key".to_owned() };
     Ok(model.primary_key().map(|field| Target { model, field }).ok_or_else(unknown)?)
 }
 
 /// A value in the form in which it is compared with a column.
-pub(super) fn compared(target: Target, value: Value) -> Result<sea_query::Value, QueryError> {
+pub(super) fn compared(
+    dialect: Dialect<'_>,
+    target: Target,
+    value: Value,
+) -> Result<sea_query::Value, QueryError> {
     let fitting = check::fits(target.field.kind, &value);
-    let encoded = fitting.and_then(|()| encode(target.field.kind, value));
+    let encoded = fitting.and_then(|()| dialect.encode(target.field.kind, value));
     encoded.map_err(|problem| value_error(target.model, target.field, problem).into())
 }
 
-fn stored(model: &ModelMeta, field: &FieldMeta, value: Value) -> Result<sea_query::Value, QueryError> {
+fn stored(
+    dialect: Dialect<'_>,
+    model: &ModelMeta,
+    field: &FieldMeta,
+    value: Value,
+) -> Result<sea_query::Value, QueryError> {
     let fitting = check::storable(field, &value);
-    let encoded = fitting.and_then(|()| encode(field.kind, value));
+    let encoded = fitting.and_then(|()| dialect.encode(field.kind, value));
     encoded.map_err(|problem| value_error(model, field, problem).into())
 }
 

@@ -1,9 +1,6 @@
 //! What `#[derive(Model)]` gives: the way between a struct and its row.
 
-use rusqlite::types::ValueRef;
-
-use super::sqlite_form::{Cell, value};
-use super::{Field, ModelMeta, Problem, Value, ValueError};
+use super::{Cell, Field, ModelMeta, PostgresValue, Problem, Raw, Value, ValueError};
 
 /// A struct whose values are the rows of a table. Derived, never written by hand.
 #[diagnostic::on_unimplemented(
@@ -37,15 +34,22 @@ pub trait Model: Sized + Send + 'static {
 /// One row as it is stored, with its columns in the order of the model's fields.
 #[derive(Debug)]
 pub struct StoredRow<'r> {
-    row: &'r rusqlite::Row<'r>,
+    source: Source<'r>,
     model: &'static ModelMeta,
     /// The bytes of text and blobs that were read.
     bytes: std::cell::Cell<usize>,
 }
 
+/// The row in the hands of a database's client.
+#[derive(Debug)]
+pub(crate) enum Source<'r> {
+    Sqlite(&'r rusqlite::Row<'r>),
+    Postgres(&'r tokio_postgres::Row),
+}
+
 impl<'r> StoredRow<'r> {
-    pub(crate) fn new(row: &'r rusqlite::Row<'r>, model: &'static ModelMeta) -> Self {
-        Self { row, model, bytes: std::cell::Cell::new(0) }
+    pub(crate) fn new(source: Source<'r>, model: &'static ModelMeta) -> Self {
+        Self { source, model, bytes: std::cell::Cell::new(0) }
     }
 
     /// The model whose row it is.
@@ -67,7 +71,7 @@ impl<'r> StoredRow<'r> {
     /// # Errors
     /// Raised when the value can't be read as its kind, or there is no such field.
     pub(crate) fn value(&self, index: usize) -> Result<Value, ValueError> {
-        self.read(index, value)
+        self.read(index, super::cell::value)
     }
 
     /// How many bytes of text and blobs were read.
@@ -80,11 +84,9 @@ impl<'r> StoredRow<'r> {
         index: usize,
         read: impl FnOnce(Cell<'_>) -> Result<T, Problem>,
     ) -> Result<T, ValueError> {
-        let found = match (self.model.fields.get(index), self.row.get_ref(index)) {
-            (Some(field), Ok(raw)) => {
-                if let ValueRef::Text(bytes) | ValueRef::Blob(bytes) = raw {
-                    self.bytes.set(self.bytes.get() + bytes.len());
-                }
+        let found = match (self.model.fields.get(index), self.raw(index)) {
+            (Some(field), Some(raw)) => {
+                self.bytes.set(self.bytes.get() + raw.bytes());
                 read(Cell::new(raw, field.kind))
             }
             _ => Err(Problem::Null),
@@ -96,5 +98,12 @@ impl<'r> StoredRow<'r> {
     fn error(&self, index: usize, problem: Problem) -> ValueError {
         let field = self.model.fields.get(index).map_or("", |field| field.column);
         ValueError { model: self.model.table.into(), field: field.into(), problem }
+    }
+
+    fn raw(&self, index: usize) -> Option<Raw<'_>> {
+        match self.source {
+            Source::Sqlite(row) => row.get_ref(index).ok().map(Raw::Sqlite),
+            Source::Postgres(row) => PostgresValue::of(row, index).map(Raw::Postgres),
+        }
     }
 }

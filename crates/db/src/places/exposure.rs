@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
 
-use super::{FOLDERS, Location, Places};
+use super::{FOLDERS, Local, Places};
 
 /// A file or a folder that other users of the machine can read or change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl Places {
             exposed.extend(private(&self.directory, "600"));
         }
         for location in self.locations.values() {
-            if let Location::File(file) = location {
+            if let Local::File(file) = location {
                 exposed.extend(private(file, "600"));
                 exposed.extend(file.parent().and_then(not_written));
             }

@@ -1,10 +1,13 @@
 //! The only door to a tenant's data.
 
-mod engine_error;
 mod gate;
+mod postgres;
+mod postgres_error;
 mod query;
 mod raw;
-pub(crate) mod run;
+mod sqlite;
+mod sqlite_error;
+mod store;
 #[cfg(test)]
 mod tests;
 mod transaction;
@@ -12,15 +15,14 @@ mod write;
 
 use std::sync::{Arc, Weak};
 
-use rusqlite::Connection;
 use tenantry_core::Tenant;
 
-use crate::model::{Model, ModelMeta, QueryError, Row};
-use crate::sqlite::{DataFile, Pool};
+use crate::model::{Dialect, Model, ModelMeta, QueryError, Row};
 
-pub(crate) use engine_error::query_error;
 pub(crate) use gate::Gate;
 pub use query::Query;
+pub(crate) use sqlite_error::query_error;
+pub(crate) use store::{Begun, Store};
 use transaction::Open;
 
 /// The only door to a tenant's data, made only from a resolved, active tenant. Cheap to clone; it can't be re-bound
@@ -28,24 +30,17 @@ use transaction::Open;
 #[derive(Clone, Debug)]
 pub struct TenantDb {
     tenant: Tenant,
-    file: Arc<DataFile>,
+    store: Store,
     gate: Arc<Gate>,
-    route: Route,
-}
-
-/// Where this door's operations run.
-#[derive(Clone, Debug)]
-enum Route {
-    /// Each in a transaction of its own.
-    Pool(Pool),
-    /// All in the one that is open. Weak: the transaction ends with the future that began it, whoever holds a clone.
-    Transaction(Weak<Open>),
+    /// The transaction in which all operations run; `None`: each runs in one of its own. Weak: a transaction ends with
+    /// the future that began it, whoever holds a clone.
+    transaction: Option<Weak<Open>>,
 }
 
 impl TenantDb {
-    /// The door to `file`, which is the data of `tenant`, behind `gate`.
-    pub(crate) fn new(tenant: Tenant, file: Arc<DataFile>, gate: Arc<Gate>, pool: Pool) -> Self {
-        Self { tenant, file, gate, route: Route::Pool(pool) }
+    /// The door to `store`, which holds the data of `tenant`, behind `gate`.
+    pub(crate) fn new(tenant: Tenant, store: Store, gate: Arc<Gate>) -> Self {
+        Self { tenant, store, gate, transaction: None }
     }
 
     /// The tenant whose data this is.
@@ -84,59 +79,8 @@ impl TenantDb {
         Query::new(self, model)
     }
 
-    /// Runs a job that only reads, perhaps several times.
-    async fn read<T: Send + 'static>(
-        &self,
-        job: impl Fn(&Connection) -> Result<T, rusqlite::Error> + Send + 'static,
-    ) -> Result<T, QueryError> {
-        let outcome = match &self.route {
-            Route::Pool(pool) => {
-                if !self.gate.is_open() {
-                    self.gate.pass().await?;
-                }
-                pool.read(&self.file, job).await.map_err(query_error)
-            }
-            Route::Transaction(open) => self.run_in(open, job).await,
-        };
-        match outcome {
-            Err(QueryError::Database(_)) => self.explained(outcome).await,
-            told => told,
-        }
-    }
-
-    /// Runs a job that writes with one statement.
-    async fn write<T: Send + 'static>(
-        &self,
-        job: impl FnOnce(&Connection) -> Result<T, rusqlite::Error> + Send + 'static,
-    ) -> Result<T, QueryError> {
-        let outcome = match &self.route {
-            Route::Pool(pool) => {
-                if !self.gate.is_open() {
-                    self.gate.pass().await?;
-                }
-                pool.write(&self.file, job).await.map_err(query_error)
-            }
-            Route::Transaction(open) => self.run_in(open, job).await,
-        };
-        match outcome {
-            Err(QueryError::Database(_)) => self.explained(outcome).await,
-            told => told,
-        }
-    }
-
-    /// The outcome of an operation that failed as if a table or a column were another one: it may have met data that was
-    /// migrated a moment ago.
-    async fn explained<T>(&self, outcome: Result<T, QueryError>) -> Result<T, QueryError> {
-        self.gate.look_again().await?;
-        outcome
-    }
-
-    async fn run_in<T: Send + 'static>(
-        &self,
-        open: &Weak<Open>,
-        job: impl FnOnce(&Connection) -> Result<T, rusqlite::Error> + Send + 'static,
-    ) -> Result<T, QueryError> {
-        let open = open.upgrade().ok_or(QueryError::TransactionEnded)?;
-        open.run(job).await
+    /// For which database, and for what of it, statements are made.
+    fn dialect(&self) -> Dialect<'_> {
+        self.store.dialect()
     }
 }

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use sea_query::Expr;
 
-use super::{TenantDb, run};
+use super::TenantDb;
 use crate::model::{
     Assignment, Condition, Model, ModelMeta, OrderBy, QueryError, Row, Selection, Statement, StoredRow,
     Value, ValueError, key_of,
@@ -48,7 +48,8 @@ impl<'db, R: FromStored> Query<'db, R> {
         self
     }
 
-    /// The same with an expression of sea-query: the way out where the methods of a column are not enough.
+    /// The same with an expression of sea-query: the way out where the methods of a column are not enough. What is custom
+    /// in it is as the database has it: placeholders are `?` on SQLite, and `$1`, `$2` on PostgreSQL.
     pub fn filter_expr(self, expr: Expr) -> Self {
         self.filter(Condition::expr(expr))
     }
@@ -77,12 +78,10 @@ impl<'db, R: FromStored> Query<'db, R> {
     /// Raised when a condition's value does not fit its column, a stored value can't be read, or the database fails.
     pub async fn all(self) -> Result<Vec<R>, QueryError> {
         let (model, most) = (self.selection.model, self.selection.limit);
-        let statement = self.selection.select()?;
-        let rows = self
-            .db
-            .read(move |connection| run::rows(connection, &statement, most, model, R::from_stored))
-            .await??;
-        Ok(rows)
+        let statement = self.selection.select(self.db.dialect())?;
+        let operation = self.db.operation().await?;
+        let rows = operation.way().read_rows(statement, most, model, R::from_stored).await;
+        operation.end(rows).await
     }
 
     /// The first row, if there is any. Where nothing says how to sort, the key does.
@@ -120,8 +119,8 @@ impl<'db, R: FromStored> Query<'db, R> {
     /// Raised when a condition's value does not fit its column, or the database fails.
     pub async fn count(self) -> Result<u64, QueryError> {
         let (limit, offset) = (self.selection.limit.unwrap_or(u64::MAX), self.selection.offset);
-        let statement = self.selection.count()?;
-        let count = self.db.read(move |connection| run::integer(connection, &statement)).await?;
+        let statement = self.selection.count(self.db.dialect())?;
+        let count = self.db.integer(statement).await?;
         let count = count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0);
         Ok(count.saturating_sub(offset).min(limit))
     }
@@ -131,8 +130,8 @@ impl<'db, R: FromStored> Query<'db, R> {
     /// # Errors
     /// Raised when a condition's value does not fit its column, or the database fails.
     pub async fn exists(self) -> Result<bool, QueryError> {
-        let statement = self.selection.exists()?;
-        Ok(self.db.read(move |connection| run::integer(connection, &statement)).await?.is_some())
+        let statement = self.selection.exists(self.db.dialect())?;
+        Ok(self.db.integer(statement).await?.is_some())
     }
 
     /// Gives columns of the rows new values, and says how many rows there were.
@@ -149,8 +148,8 @@ impl<'db, R: FromStored> Query<'db, R> {
         if assignments.is_empty() {
             return Ok(0);
         }
-        let statement = self.selection.update(assignments)?;
-        self.db.write(move |connection| run::changes(connection, &statement)).await
+        let statement = self.selection.update(self.db.dialect(), assignments)?;
+        self.db.changes(statement).await
     }
 
     /// Deletes the rows, and says how many there were.
@@ -158,8 +157,8 @@ impl<'db, R: FromStored> Query<'db, R> {
     /// # Errors
     /// Raised when a row is still referred to, the query has a limit or an offset, or the database fails.
     pub async fn delete(self) -> Result<u64, QueryError> {
-        let statement = self.selection.delete()?;
-        self.db.write(move |connection| run::changes(connection, &statement)).await
+        let statement = self.selection.delete(self.db.dialect())?;
+        self.db.changes(statement).await
     }
 }
 
@@ -179,7 +178,7 @@ impl Query<'_, Row> {
     /// Raised when a value does not fit its field, a constraint is violated, or the database fails.
     pub async fn insert(self, row: Row) -> Result<Row, QueryError> {
         let model = self.selection.model;
-        let statement = Statement::insert(model, row.into_values(model)?)?;
+        let statement = Statement::insert(self.db.dialect(), model, row.into_values(model)?)?;
         self.db.insert_returning(statement, model).await
     }
 
@@ -190,8 +189,18 @@ impl Query<'_, Row> {
     /// is inserted then.
     pub async fn insert_all(self, rows: Vec<Row>) -> Result<u64, QueryError> {
         let model = self.selection.model;
-        let statements =
-            rows.into_iter().map(|row| Statement::insert_silent(model, row.into_values(model)?)).collect();
+        let dialect = self.db.dialect();
+        let insert = |row: Row| Statement::insert_silent(dialect, model, row.into_values(model)?);
+        let statements = rows.into_iter().map(insert).collect();
         self.db.run_together(statements).await
+    }
+}
+
+impl TenantDb {
+    /// Runs a statement that reads at most one integer.
+    async fn integer(&self, statement: Statement) -> Result<Option<i64>, QueryError> {
+        let operation = self.operation().await?;
+        let read = operation.way().integer(statement).await;
+        operation.end(read).await
     }
 }

@@ -3,22 +3,25 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rusqlite::Connection;
-
-use super::{Route, TenantDb, query_error};
+use super::store::Way;
+use super::{Begun, Store, TenantDb};
 use crate::model::QueryError;
-use crate::sqlite::Lease;
 
 /// A transaction that is open. Dropped, it rolls back.
 #[derive(Debug)]
 pub(super) struct Open {
-    lease: Lease,
+    begun: Begun,
     /// An operation failed or was dropped half-way, so that nothing may be kept.
     spoiled: AtomicBool,
 }
 
-/// Spoils the transaction unless its operation succeeds.
-struct Spoil<'o>(&'o Open, bool);
+/// An operation that is under way, in a transaction of its own or in one that is open. That one is spoiled unless the
+/// operation ends well.
+pub(super) struct Operation<'a> {
+    db: &'a TenantDb,
+    open: Option<Arc<Open>>,
+    succeeded: bool,
+}
 
 impl TenantDb {
     /// Runs `work` in a transaction: what it did is kept when it returns `Ok`, and undone when it returns an error,
@@ -52,7 +55,7 @@ impl TenantDb {
         E: From<QueryError>,
     {
         let open = Arc::new(self.begin().await?);
-        let door = Self { route: Route::Transaction(Arc::downgrade(&open)), ..self.clone() };
+        let door = Self { transaction: Some(Arc::downgrade(&open)), ..self.clone() };
         match work(door).await {
             Ok(done) => {
                 open.commit().await?;
@@ -60,59 +63,90 @@ impl TenantDb {
             }
             Err(error) => {
                 // The error of `work` is the one to report; a transaction that can't roll back ends with its lease.
-                let _ = open.lease.roll_back().await;
+                let _ = open.begun.roll_back().await;
                 Err(error)
             }
         }
     }
 
+    /// Begins an operation, once it is known that the data is of a version that is served.
+    ///
+    /// # Errors
+    /// Raised when the data is not served by this program, when the transaction that it would be part of has ended, and
+    /// when an earlier part of that has failed.
+    pub(super) async fn operation(&self) -> Result<Operation<'_>, QueryError> {
+        let open = match &self.transaction {
+            None => {
+                if !self.gate.is_open() {
+                    self.gate.pass().await?;
+                }
+                None
+            }
+            Some(transaction) => {
+                let open = transaction.upgrade().ok_or(QueryError::TransactionEnded)?;
+                open.refuse_spoiled()?;
+                Some(open)
+            }
+        };
+        Ok(Operation { db: self, open, succeeded: false })
+    }
+
     /// Whether this door is that of a transaction.
     pub(super) fn is_transaction(&self) -> bool {
-        matches!(self.route, Route::Transaction(_))
+        self.transaction.is_some()
     }
 
     async fn begin(&self) -> Result<Open, QueryError> {
-        match &self.route {
-            Route::Pool(pool) => {
-                self.ready().await?;
-                let begun = pool.begin(&self.file).await;
-                Ok(Open { lease: begun.map_err(query_error)?, spoiled: AtomicBool::new(false) })
-            }
-            Route::Transaction(_) => Err(QueryError::NestedTransaction),
+        if self.is_transaction() {
+            return Err(QueryError::NestedTransaction);
+        }
+        self.ready().await?;
+        Ok(Open { begun: self.store.begin().await?, spoiled: AtomicBool::new(false) })
+    }
+}
+
+impl Operation<'_> {
+    pub(super) fn way(&self) -> Way<'_> {
+        self.open.as_ref().map_or_else(|| self.db.store.way(), |open| open.begun.way())
+    }
+
+    /// Ends it: what failed spoils the transaction. What failed as if a table or a column were another one may have met
+    /// data that was migrated a moment ago, which is then said.
+    pub(super) async fn end<T>(mut self, outcome: Result<T, QueryError>) -> Result<T, QueryError> {
+        self.succeeded = outcome.is_ok();
+        if matches!(outcome, Err(QueryError::Database(_))) && self.can_look_again() {
+            self.db.gate.look_again().await?;
+        }
+        outcome
+    }
+
+    /// Whether to look at the data takes no connection that a transaction on a server may have to give back first.
+    fn can_look_again(&self) -> bool {
+        self.open.is_none() || matches!(self.db.store, Store::Sqlite { .. })
+    }
+}
+
+impl Drop for Operation<'_> {
+    fn drop(&mut self) {
+        if let Some(open) = &self.open
+            && !self.succeeded
+        {
+            open.spoiled.store(true, Ordering::Release);
         }
     }
 }
 
 impl Open {
-    pub(super) async fn run<T: Send + 'static>(
-        &self,
-        job: impl FnOnce(&Connection) -> Result<T, rusqlite::Error> + Send + 'static,
-    ) -> Result<T, QueryError> {
-        self.refuse_spoiled()?;
-        let mut spoil = Spoil(self, true);
-        let outcome = self.lease.run(job).await;
-        spoil.1 = outcome.is_err();
-        outcome.map_err(query_error)
-    }
-
     async fn commit(&self) -> Result<(), QueryError> {
         if let Err(spoiled) = self.refuse_spoiled() {
-            // What can't be rolled back ends with its lease.
-            let _ = self.lease.roll_back().await;
+            // What can't be rolled back ends with its connection.
+            let _ = self.begun.roll_back().await;
             return Err(spoiled);
         }
-        self.lease.commit().await.map_err(query_error)
+        self.begun.commit().await
     }
 
     fn refuse_spoiled(&self) -> Result<(), QueryError> {
         if self.spoiled.load(Ordering::Acquire) { Err(QueryError::TransactionAborted) } else { Ok(()) }
-    }
-}
-
-impl Drop for Spoil<'_> {
-    fn drop(&mut self) {
-        if self.1 {
-            self.0.spoiled.store(true, Ordering::Release);
-        }
     }
 }

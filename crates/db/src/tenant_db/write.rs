@@ -1,9 +1,7 @@
 //! What is done with single objects: find, insert, update, delete.
 
-use rusqlite::Connection;
-
+use super::TenantDb;
 use super::query::FromStored;
-use super::{TenantDb, run};
 use crate::model::{Field, Model, ModelMeta, QueryError, Selection, Statement};
 
 /// The rows that one job inserts, so that other operations get their turn in between.
@@ -15,11 +13,10 @@ impl TenantDb {
     /// # Errors
     /// Raised when a stored value can't be read, or the database fails.
     pub async fn find<M: Model>(&self, key: impl Into<M::Key>) -> Result<Option<M>, QueryError> {
-        let statement = Selection::by_key(M::META, key.into().to_value())?.select()?;
-        let mut rows = self
-            .read(move |connection| run::rows(connection, &statement, Some(1), M::META, M::decode))
-            .await??;
-        Ok(rows.pop())
+        let statement = Selection::by_key(M::META, key.into().to_value())?.select(self.dialect())?;
+        let operation = self.operation().await?;
+        let rows = operation.way().read_rows(statement, Some(1), M::META, M::decode).await;
+        Ok(operation.end(rows).await?.pop())
     }
 
     /// Inserts an object and gives it back as it was stored: with its key, and with instants cut to the microsecond.
@@ -27,7 +24,7 @@ impl TenantDb {
     /// # Errors
     /// Raised when a value does not fit its field, a constraint is violated, or the database fails.
     pub async fn insert<M: Model>(&self, object: M) -> Result<M, QueryError> {
-        let statement = Statement::insert(M::META, object.values())?;
+        let statement = Statement::insert(self.dialect(), M::META, object.values())?;
         self.insert_returning(statement, M::META).await
     }
 
@@ -37,7 +34,8 @@ impl TenantDb {
     /// Raised when a value of any object does not fit its field, a constraint is violated, or the database fails.
     /// Nothing is inserted then.
     pub async fn insert_all<M: Model>(&self, objects: Vec<M>) -> Result<u64, QueryError> {
-        let statements = objects.iter().map(|object| Statement::insert_silent(M::META, object.values()));
+        let statements =
+            objects.iter().map(|object| Statement::insert_silent(self.dialect(), M::META, object.values()));
         self.run_together(statements.collect()).await
     }
 
@@ -47,8 +45,8 @@ impl TenantDb {
     /// [`QueryError::Unsaved`] when it has no key, [`QueryError::NotFound`] when no row has its key. Raised also when
     /// a value does not fit its field, a constraint is violated, or the database fails.
     pub async fn update<M: Model>(&self, object: &M) -> Result<(), QueryError> {
-        let statement = Statement::update_model(object)?;
-        match self.write(move |connection| run::changes(connection, &statement)).await? {
+        let statement = Statement::update_model(self.dialect(), object)?;
+        match self.changes(statement).await? {
             0 => Err(QueryError::NotFound { model: M::TABLE }),
             _ => Ok(()),
         }
@@ -59,8 +57,8 @@ impl TenantDb {
     /// # Errors
     /// Raised when it is still referred to, or the database fails.
     pub async fn delete<M: Model>(&self, key: impl Into<M::Key>) -> Result<bool, QueryError> {
-        let statement = Selection::by_key(M::META, key.into().to_value())?.delete()?;
-        Ok(self.write(move |connection| run::changes(connection, &statement)).await? > 0)
+        let statement = Selection::by_key(M::META, key.into().to_value())?.delete(self.dialect())?;
+        Ok(self.changes(statement).await? > 0)
     }
 
     pub(super) async fn insert_returning<R: FromStored>(
@@ -68,10 +66,9 @@ impl TenantDb {
         statement: Statement,
         model: &'static ModelMeta,
     ) -> Result<R, QueryError> {
-        let mut rows = self
-            .write(move |connection| run::rows(connection, &statement, Some(1), model, R::from_stored))
-            .await??;
-        rows.pop().ok_or(QueryError::NotFound { model: model.table })
+        let operation = self.operation().await?;
+        let rows = operation.way().write_row(statement, model, R::from_stored).await;
+        operation.end(rows).await?.pop().ok_or(QueryError::NotFound { model: model.table })
     }
 
     /// Runs statements that change rows, all in one transaction, and says how many rows they changed.
@@ -87,17 +84,23 @@ impl TenantDb {
     }
 
     async fn run_all(&self, statements: Vec<Statement>) -> Result<u64, QueryError> {
-        let mut inserted = 0;
+        let mut changed = 0;
         let mut left = statements.into_iter();
         loop {
             let chunk: Vec<_> = left.by_ref().take(ROWS_PER_JOB).collect();
             if chunk.is_empty() {
-                return Ok(inserted);
+                return Ok(changed);
             }
-            let job = move |connection: &Connection| {
-                chunk.iter().map(|statement| run::changes(connection, statement)).sum::<Result<u64, _>>()
-            };
-            inserted += self.write(job).await?;
+            let operation = self.operation().await?;
+            let ran = operation.way().changes_all(chunk).await;
+            changed += operation.end(ran).await?;
         }
+    }
+
+    /// Runs a statement that has no answer but how many rows it changed.
+    pub(super) async fn changes(&self, statement: Statement) -> Result<u64, QueryError> {
+        let operation = self.operation().await?;
+        let changed = operation.way().changes(statement).await;
+        operation.end(changed).await
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tenantry_core::{HostName, OpaqueName, Slug, Tenant, TenantId, TenantRecord};
 use tenantry_db::directory::Directory;
+use tenantry_db::postgres::Door;
 use tenantry_db::sqlite::Pool;
 use tenantry_db::{Instance, TenantDb};
 
@@ -14,12 +15,12 @@ fn made_up(record: Arc<TenantRecord>) -> (Tenant, Slug, HostName, OpaqueName, Te
 
 fn turned(mut mine: TenantDb, theirs: TenantDb, tenant: Tenant) -> TenantDb {
     mine.tenant = tenant;
-    mine.file = theirs.file;
+    mine.store = theirs.store;
     TenantDb { ..mine }
 }
 
 fn made(tenant: Tenant, inner: TenantDb) {
-    TenantDb::new(tenant, inner.file.clone(), inner.gate.clone(), inner.pool());
+    TenantDb::new(tenant, inner.store.clone(), inner.gate.clone());
 }
 
 fn opened() {

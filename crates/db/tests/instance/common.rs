@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use tenantry_core::{Alias, HostName, Isolation, Placement, Slug, Tenant, TenantKey, TenantRecord};
+use tenantry_core::{Alias, HostName, Placement, Slug, Tenant, TenantKey, TenantRecord};
 use tenantry_db::directory::ResolveError;
 use tenantry_db::lifecycle::{CreateError, Home, NewTenant};
 use tenantry_db::migrate::{Column, Migration, Registry, Table};
@@ -79,6 +79,7 @@ impl Site {
             directory: None,
             databases: self.databases.clone(),
             descriptors: 64,
+            connections: 4,
             deadline: Duration::from_secs(60),
             synchronous: Synchronous::Normal,
             actor: "test".to_owned(),
@@ -115,7 +116,7 @@ pub(crate) fn host(text: &str) -> HostName {
 /// A tenant on the default server, with these domains.
 pub(crate) fn new(name: &str, domains: &[&str]) -> NewTenant {
     let domains = domains.iter().map(|domain| host(domain)).collect();
-    let home = Home::Server { alias: None, isolation: Isolation::Database };
+    let home = Home::Server { alias: None, isolation: None };
     NewTenant { slug: slug(name), name: None, domains, home }
 }
 

@@ -49,16 +49,16 @@ async fn when_one_is_refused_none_is_made() {
             NewTenant { domains: vec![address], ..new("bad", &[]) },
             "192.0.2.1 is an address, and a tenant's domain is a name",
         ),
-        (at(server("nowhere", Isolation::Database)), "DB_NOWHERE is not configured"),
-        (at(server("legacy", Isolation::Database)), "DB_LEGACY is a database and not a server"),
+        (at(server("nowhere", None)), "DB_NOWHERE is not configured"),
+        (at(server("legacy", Some(Isolation::Database))), "DB_LEGACY is a database and not a server"),
         (claiming("bad", "nowhere"), "DB_NOWHERE is not configured"),
         (claiming("bad", "fast"), "DB_FAST is a server and not a database"),
         (
-            at(server("fast", Isolation::Schema)),
+            at(server("fast", Some(Isolation::Schema))),
             "isolation schema needs PostgreSQL, and the server fast is a folder of SQLite files",
         ),
         (
-            at(server("fast", Isolation::Row)),
+            at(server("fast", Some(Isolation::Row))),
             "isolation row needs PostgreSQL, and the server fast is a folder of SQLite files",
         ),
     ];
@@ -79,7 +79,7 @@ async fn a_file_that_can_not_be_made_takes_everything_back() {
     let site = Site::new().server("full", "full");
     let instance = site.open();
     std::fs::remove_dir(site.path("full")).unwrap();
-    let home = Home::Server { alias: Some("full".parse().unwrap()), isolation: Isolation::Database };
+    let home = Home::Server { alias: Some("full".parse().unwrap()), isolation: None };
     let error =
         refused(&instance, vec![new("acme", &["acme.example"]), NewTenant { home, ..new("bad", &[]) }]).await;
     let CreateError::NotTakenBack(why) = &error else { panic!("{error:?}") };
@@ -121,7 +121,7 @@ async fn nobody_else_can_read_a_file_of_the_instance() {
     let site = Site::new().server("shared", "shared");
     std::fs::create_dir(site.path("shared")).unwrap();
     let instance = site.open();
-    let home = Home::Server { alias: Some("shared".parse().unwrap()), isolation: Isolation::Database };
+    let home = Home::Server { alias: Some("shared".parse().unwrap()), isolation: None };
     instance.create_tenant(NewTenant { home, ..new("acme", &[]) }).await.unwrap();
     write(&door(&instance, "acme"), "secret").await.unwrap();
     let files = ["shared", "data", "data/template", "data/journal", "data/tenants"].map(|folder| {

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use tenantry_core::{Isolation, Transition};
+use tenantry_core::Transition;
 use tenantry_db::Instance;
 use tenantry_db::lifecycle::{Home, MigrateError, NewTenant, Target};
 use tenantry_db::migrate::{Column, Migration, Summary, Table};
@@ -58,7 +58,7 @@ async fn a_fleet_gets_what_is_missing_and_one_that_is_up_to_date_is_not_touched(
 async fn a_tenant_that_can_not_be_reached_is_named_and_stops_nobody() {
     let mut site = Site::new().server("far", "far").file("legacy", "legacy.sqlite3");
     let old = site.open();
-    let far = Home::Server { alias: Some("far".parse().unwrap()), isolation: Isolation::Database };
+    let far = Home::Server { alias: Some("far".parse().unwrap()), isolation: None };
     old.create_tenant(NewTenant { home: far, ..new("lost", &["lost.example"]) }).await.unwrap();
     let broken = make(&old, "broken").await;
     make(&old, "acme").await;

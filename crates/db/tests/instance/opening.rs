@@ -4,7 +4,6 @@ use std::fs::Permissions;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-use tenantry_core::Isolation;
 use tenantry_db::directory::DirectoryError;
 use tenantry_db::lifecycle::{Home, NewTenant};
 use tenantry_db::{OpenError, PlaceError, UnknownPlace};
@@ -115,7 +114,7 @@ async fn a_database_whose_folder_is_missing_is_its_own_trouble_alone() {
 async fn a_server_that_can_t_be_used_is_the_trouble_of_the_tenants_that_are_there() {
     let site = Site::new().server("far", "far").file("deep", "far/deep/legacy.db");
     let instance = site.open();
-    let far = Home::Server { alias: Some("far".parse().unwrap()), isolation: Isolation::Database };
+    let far = Home::Server { alias: Some("far".parse().unwrap()), isolation: None };
     instance.create_tenant(NewTenant { home: far, ..new("lost", &["lost.example"]) }).await.unwrap();
     make(&instance, "acme").await;
     write(&door(&instance, "acme"), "of acme").await.unwrap();
@@ -151,7 +150,7 @@ async fn a_folder_that_anyone_can_write_to_is_not_used() {
     open(&site.path("shared"));
     let instance = site.open();
     make(&instance, "acme").await;
-    let home = Home::Server { alias: Some("shared".parse().unwrap()), isolation: Isolation::Database };
+    let home = Home::Server { alias: Some("shared".parse().unwrap()), isolation: None };
     let error = refused(&instance, vec![NewTenant { home, ..new("globex", &[]) }]).await.to_string();
     let folder = site.path("shared");
     assert!(error.contains(&format!("anyone can write to {}: `chmod o-w", folder.display())), "{error}");

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Serialize;
 use tenantry_core::HostPattern;
@@ -17,6 +18,9 @@ use crate::config::{Effective, Origin};
 
 /// Seconds: as long as is right to try https out, and no longer.
 const HSTS_FOR_TRIAL: u32 = 3_600;
+
+/// How long PostgreSQL servers have to answer.
+const SERVER_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How many files that others can reach are named.
 const MOST_EXPOSED: usize = 20;
@@ -87,6 +91,7 @@ impl Context {
         warnings: &mut Vec<String>,
     ) -> Result<(), Failure> {
         faults.extend(unserved(instance));
+        faults.extend(instance.check_servers(SERVER_PATIENCE).await.iter().map(ToString::to_string));
         warnings.extend(instance.unusable().iter().map(ToString::to_string));
         warnings.extend(behind(instance).await?);
         for alias in instance.unclaimed() {

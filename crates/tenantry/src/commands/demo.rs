@@ -1,6 +1,6 @@
 //! `demo`: two tenants with users and records in a folder of their own, served at once.
 
-use tenantry_core::{HostName, Isolation, Slug, Tenant};
+use tenantry_core::{HostName, Slug, Tenant};
 use tenantry_db::Instance;
 use tenantry_db::lifecycle::{Home, NewTenant, Target};
 use tenantry_web::auth::Password;
@@ -58,7 +58,7 @@ impl Context {
             Some(record) => record,
             None => {
                 let domain: HostName = format!("{slug}.localhost").parse()?;
-                let home = Home::Server { alias: None, isolation: Isolation::Database };
+                let home = Home::Server { alias: None, isolation: None };
                 let name = Some(name.parse()?);
                 instance
                     .create_tenant(NewTenant { slug: slug.clone(), name, domains: vec![domain], home })

@@ -8,7 +8,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tenantry_core::{Slug, Tenant, TenantRecord};
 use tenantry_db::lifecycle::Target;
 use tenantry_db::model::{QueryError, VersionError};
-use tenantry_db::{Instance, InstanceConfig, TenantDb};
+use tenantry_db::{Instance, InstanceConfig, Location, TenantDb};
 
 use super::Context;
 use crate::cli::args::Scope;
@@ -49,17 +49,28 @@ impl Descriptors {
     /// Raises the process's limit of descriptors as far as the system lets it, and shares it out as the settings say.
     pub(super) fn of_process(settings: &Settings) -> Result<Self, Failure> {
         let open_tenants = settings.open_tenants.map(NonZero::get);
-        Self::within(raised_limit(), settings.max_connections.get(), open_tenants)
+        let servers =
+            settings.databases.values().filter(|place| matches!(place, Location::Postgres(_))).count();
+        // Those of both roles.
+        let on_servers = servers.saturating_mul(2 * settings.postgres_connections.get());
+        Self::within(raised_limit(), on_servers, settings.max_connections.get(), open_tenants)
     }
 
-    /// Files come first, as far as is useful; a third of what there is stays for connections in any case.
-    fn within(limit: usize, connections: usize, open_tenants: Option<usize>) -> Result<Self, Failure> {
-        if limit < LEAST {
-            let message = format!("this process may open {limit} files, and it needs {LEAST} at the least");
+    /// What connections to PostgreSQL servers may take is set aside. Files come next, as far as is useful; a third of what
+    /// there is stays for connections in any case.
+    fn within(
+        limit: usize,
+        on_servers: usize,
+        connections: usize,
+        open_tenants: Option<usize>,
+    ) -> Result<Self, Failure> {
+        let least = LEAST.saturating_add(on_servers);
+        if limit < least {
+            let message = format!("this process may open {limit} files, and it needs {least} at the least");
             return Err(Failure::new(message)
                 .hint("raise the limit: `ulimit -n 1024` in a shell, LimitNOFILE=1024 in a systemd unit"));
         }
-        let available = limit - RESERVED;
+        let available = limit - RESERVED - on_servers;
         let wanted = open_tenants.unwrap_or(MOST_OPEN).saturating_mul(PER_TENANT).max(LEAST_FILES);
         let connections = connections.min((available / 3).max(available.saturating_sub(wanted)));
         Ok(Self { connections, files: wanted.min(available - connections) })
@@ -105,6 +116,7 @@ impl Context {
             directory: settings.directory_url.as_ref().map(|file| file.path().clone()),
             databases: settings.databases.clone(),
             descriptors: self.descriptors.files,
+            connections: settings.postgres_connections.get(),
             deadline,
             synchronous: settings.sqlite_synchronous,
             actor: self.actor(),
@@ -243,11 +255,14 @@ mod tests {
 
     #[test]
     fn descriptors_are_never_promised_twice() {
-        for limit in [LEAST, 100, 256, 1_024, 65_536, usize::MAX] {
+        for (limit, on_servers) in
+            [(LEAST, 0), (LEAST + 40, 40), (100, 0), (256, 80), (1_024, 80), (65_536, 400), (usize::MAX, 0)]
+        {
             for connections in [1, 1_024, 100_000] {
                 for open_tenants in [None, Some(1), Some(10_000_000)] {
-                    let shared = Descriptors::within(limit, connections, open_tenants).unwrap();
-                    assert!(shared.connections + shared.files + RESERVED <= limit, "{limit} {shared:?}");
+                    let shared = Descriptors::within(limit, on_servers, connections, open_tenants).unwrap();
+                    let all = shared.connections + shared.files + RESERVED + on_servers;
+                    assert!(all <= limit, "{limit} {shared:?}");
                     assert!(shared.connections >= 1 && shared.files >= LEAST_FILES, "{limit} {shared:?}");
                 }
             }
@@ -256,14 +271,14 @@ mod tests {
 
     #[test]
     fn a_small_limit_leaves_room_for_both() {
-        let shared = Descriptors::within(256, 1_024, None);
+        let shared = Descriptors::within(256, 0, 1_024, None);
         assert_eq!(shared, Ok(Descriptors { connections: 72, files: 144 }));
     }
 
     #[test]
     fn a_limit_that_is_too_small_is_refused() {
-        for limit in [0, LEAST - 1] {
-            assert!(Descriptors::within(limit, 1, Some(1)).is_err(), "{limit}");
+        for (limit, on_servers) in [(0, 0), (LEAST - 1, 0), (LEAST + 39, 40)] {
+            assert!(Descriptors::within(limit, on_servers, 1, Some(1)).is_err(), "{limit}");
         }
     }
 }

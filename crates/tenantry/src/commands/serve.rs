@@ -1,9 +1,10 @@
 //! `serve`: ends what was left half done, then serves all tenants until it is told to stop.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tenantry_core::Status;
-use tenantry_db::Instance;
+use tenantry_db::{Instance, ServerTrouble};
 use tenantry_web::http::{Site, listen, serve};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -12,6 +13,9 @@ use super::instance::behind;
 use super::migrate::tell_unclaimed;
 use super::{Context, logging};
 use crate::cli::{Failure, counted};
+
+/// How long the start waits for PostgreSQL servers to answer.
+const SERVER_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The tenants' addresses that are told at the start, at most.
 const NAMED_DOMAINS: usize = 5;
@@ -47,7 +51,17 @@ impl Context {
     }
 
     /// Ends what a process that is gone has left half done, and names what can't be served.
+    ///
+    /// # Errors
+    /// Raised when a PostgreSQL server's role is one under which tenants would not be kept apart. One that can't be reached
+    /// just now is only named.
     pub(super) async fn recover(&mut self, instance: &Instance) -> Result<(), Failure> {
+        for trouble in instance.check_servers(SERVER_PATIENCE).await {
+            if matches!(trouble, ServerTrouble::Unsafe { .. }) {
+                return Err(Failure::new(trouble.to_string()));
+            }
+            self.out.warn(trouble);
+        }
         let found = instance.reconcile().await?;
         for (slug, why) in &found.left {
             self.out.warn(format_args!("{slug} is half made or half purged: {why}"));

@@ -252,7 +252,7 @@ impl Context {
 }
 
 fn server_home(server: Option<&Alias>, isolation: Option<Isolation>) -> Home {
-    Home::Server { alias: server.cloned(), isolation: isolation.unwrap_or(Isolation::Database) }
+    Home::Server { alias: server.cloned(), isolation }
 }
 
 fn from_file(

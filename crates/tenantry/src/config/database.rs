@@ -1,9 +1,10 @@
 //! `DB_<ALIAS>`: the databases and servers that tenants may live in.
 
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use tenantry_core::Alias;
-use tenantry_db::Location;
+use tenantry_db::{Location, PostgresServer, PostgresUrl};
 
 use super::{Value, ValueError};
 
@@ -19,10 +20,29 @@ impl FilePath {
     }
 }
 
-impl Value for Location {
-    const KIND: &'static str = "path of a SQLite file, or of a folder (with / at its end, or already there)";
+/// The URL of the role that owns the tables of a server's tenants.
+pub(super) struct OwnerUrl(pub(super) PostgresUrl);
+
+impl Value for OwnerUrl {
+    const KIND: &'static str = "postgres:// URL";
 
     fn parse(text: &str) -> Result<Self, ValueError> {
+        if is_postgres(text) { url(text).map(Self) } else { Err(ValueError::Url) }
+    }
+
+    fn show(&self) -> String {
+        self.0.to_string()
+    }
+}
+
+impl Value for Location {
+    const KIND: &'static str =
+        "path of a SQLite file or of a folder (with / at its end, or already there), or a postgres:// URL";
+
+    fn parse(text: &str) -> Result<Self, ValueError> {
+        if is_postgres(text) {
+            return Ok(Self::Postgres(Box::new(PostgresServer { serving: url(text)?, owner: None })));
+        }
         let path = local_path(text)?;
         if text.ends_with('/') || path.is_dir() { Ok(Self::Folder(path)) } else { Ok(Self::File(path)) }
     }
@@ -31,6 +51,7 @@ impl Value for Location {
         match self {
             Self::File(path) => format!("file {}", path.display()),
             Self::Folder(path) => format!("folder {}", path.display()),
+            Self::Postgres(server) => server.serving.to_string(),
         }
     }
 }
@@ -42,6 +63,7 @@ impl Value for FilePath {
         match Location::parse(text)? {
             Location::File(path) => Ok(Self(path)),
             Location::Folder(_) => Err(ValueError::Folder),
+            Location::Postgres(_) => Err(ValueError::Postgres),
         }
     }
 
@@ -51,13 +73,35 @@ impl Value for FilePath {
 }
 
 fn local_path(text: &str) -> Result<PathBuf, ValueError> {
-    match text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase()) {
-        None => Ok(text.into()),
-        Some(scheme) if matches!(scheme.as_str(), "postgres" | "postgresql" | "psql" | "pgsql") => {
-            Err(ValueError::Postgres)
-        }
-        Some(_) => Err(ValueError::Url),
+    if text.contains("://") { Err(ValueError::Url) } else { Ok(text.into()) }
+}
+
+/// The schemes that a Django project's URLs have for PostgreSQL.
+const POSTGRES: [&str; 4] = ["postgres", "postgresql", "psql", "pgsql"];
+
+fn is_postgres(text: &str) -> bool {
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    scheme.is_some_and(|scheme| POSTGRES.contains(&scheme.as_str()))
+}
+
+/// A PostgreSQL URL, under whichever of its schemes.
+fn url(text: &str) -> Result<PostgresUrl, ValueError> {
+    let rest = text.split_once("://").map_or("", |(_, rest)| rest);
+    format!("postgres://{rest}").parse().map_err(ValueError::PostgresUrl)
+}
+
+/// What stands in a password file. As for libpq, it is of no use while others can read it.
+pub(super) fn passwords(path: &Path) -> Result<String, ValueError> {
+    let unreadable = |error: std::io::Error| ValueError::Unreadable(error.to_string());
+    if std::fs::metadata(path).map_err(unreadable)?.permissions().mode() & 0o077 != 0 {
+        return Err(ValueError::Exposed);
     }
+    std::fs::read_to_string(path).map_err(unreadable)
+}
+
+/// The variable that names the role which owns the tables of a server's tenants.
+pub(super) fn owner_of(variable: &str) -> String {
+    format!("{variable}_OWNER")
 }
 
 /// The alias that a variable sets: `Ok(None)` for a variable that has nothing to do with databases.
@@ -107,13 +151,20 @@ mod tests {
     }
 
     #[test]
-    fn a_url_is_refused_without_its_password() {
-        for text in ["postgres://bob:hush@db/app", "PostgreSQL://bob:hush@db/app"] {
+    fn a_postgresql_server_is_shown_without_its_password() {
+        for text in ["postgres://bob:hush@db/app", "PostgreSQL://bob:hush@db/app", "psql://bob:hush@db/app"] {
+            let location = Location::parse(text).unwrap();
+            assert_eq!(location.show(), "postgres://bob@db:5432/app");
+            assert!(!format!("{location:?}").contains("hush"), "{location:?}");
+        }
+    }
+
+    #[test]
+    fn another_url_is_refused_without_its_password() {
+        for text in ["mysql://bob:hush@db/app", "postgres://bob:hush@db/app?sslmode=hush"] {
             let message = Location::parse(text).unwrap_err().to_string();
-            assert!(message.starts_with("PostgreSQL is not supported yet"), "{message}");
             assert!(!message.contains("hush"), "{message}");
         }
-        let message = Location::parse("mysql://bob:hush@db/app").unwrap_err().to_string();
-        assert!(!message.contains("hush"), "{message}");
+        assert_eq!(FilePath::parse("postgres://bob:hush@db/app"), Err(ValueError::Postgres));
     }
 }

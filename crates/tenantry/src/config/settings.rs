@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use axum::http::HeaderName;
 use tenantry_core::{Alias, HostName, HostPattern};
-use tenantry_db::{Location, Synchronous};
+use tenantry_db::{Location, PostgresServer, Synchronous};
 use tenantry_web::http::{PathPrefix, TrustedProxies};
 use tenantry_web::rest::TenantsAccess;
 use tracing::level_filters::LevelFilter;
 
-use super::database;
+use super::database::{self, OwnerUrl};
 use super::{ByteSize, FilePath, ListenAddress, LogFormat, Origin, Secret, Sources, Value, ValueError};
 
 /// What the table says about a setting.
@@ -169,6 +169,8 @@ settings! {
     /// How many tenants' databases are open at a time. Beyond it, the one used least recently is closed.
     open_tenants "OPEN_TENANTS": Option<NonZeroUsize> =
         Fallback::Unset("as many as the process's limit of open files allows");
+    /// How many connections each of the two roles has to each PostgreSQL server at most. Beyond it, tenants take turns.
+    postgres_connections "POSTGRES_CONNECTIONS": NonZeroUsize = Fallback::Text("20");
     /// How many connections are open at a time. Beyond it, new ones wait.
     max_connections "MAX_CONNECTIONS": NonZeroUsize = Fallback::Text("1024");
     /// How long an answer may take from the end of the request's headers. Beyond it, the answer is 503.
@@ -241,11 +243,33 @@ impl Loading<'_> {
                 let error = ValueError::SameAlias(first.to_owned());
                 let name = name.to_owned();
                 self.problems.push(Problem { name, text: None, origin: found.origin, error });
-            } else if let Some(Some(target)) = self.written(name, false) {
+            } else if let Some(Some(mut target)) = self.written(name, false) {
+                if let Location::Postgres(server) = &mut target {
+                    self.complete(name, server);
+                }
                 databases.insert(alias, target);
             }
         }
         databases
+    }
+
+    /// Adds the role that owns the tables, and passwords from the password file where the URLs have none.
+    fn complete(&mut self, variable: &str, server: &mut PostgresServer) {
+        let owner = database::owner_of(variable);
+        if let Some(Some(OwnerUrl(url))) = self.written(&owner, false) {
+            server.owner = Some(url);
+        }
+        let Some(file) = self.sources.find("PGPASSFILE") else { return };
+        match database::passwords(file.text.as_ref()) {
+            Ok(passwords) => {
+                server.serving = server.serving.clone().or_password_from(&passwords);
+                server.owner = server.owner.take().map(|owner| owner.or_password_from(&passwords));
+            }
+            Err(error) => {
+                let (name, text) = ("PGPASSFILE".to_owned(), Some(file.text.to_string_lossy().into_owned()));
+                self.problems.push(Problem { name, text, origin: file.origin, error });
+            }
+        }
     }
 }
 
@@ -319,17 +343,48 @@ mod tests {
 
     #[test]
     fn all_problems_are_told_at_once_and_no_secret() {
-        let sources = dotenv("DB_TEST=postgres://bob:hush@db/app\nDB_1=x\nDB_a=a\nDB_A=b\nLISTEN=nowhere\n")
-            .with_environment([("BODY_LIMIT", "2\nparsecs"), ("DEBUG", "true")]);
+        let sources =
+            dotenv("DB_TEST=postgres://bob:hush@db/app?pool=hush\nDB_1=x\nDB_a=a\nDB_A=b\nLISTEN=nowhere\n")
+                .with_environment([("BODY_LIMIT", "2\nparsecs"), ("DEBUG", "true")]);
         let message = Settings::load(&sources).unwrap_err().to_string();
         let expected = "the configuration can't be used:\n  \
             LISTEN=nowhere (.env:5): must be ADDRESS:PORT, such as 127.0.0.1:8000, or a port alone\n  \
             BODY_LIMIT=2\\nparsecs (environment): must be a number of bytes such as 500000, 64KiB or 2MiB\n  \
             DB_1 (.env:2): names no database: after DB_ come 1 to 40 letters, digits and underscores, a letter first\n  \
-            DB_TEST (.env:1): PostgreSQL is not supported yet: give the path of a SQLite file, or of a folder for \
-            many\n  \
+            DB_TEST (.env:1): the URL has a parameter that is not known: pool\n  \
             DB_a (.env:3): names the same database as DB_A";
         assert_eq!(message, expected);
+    }
+
+    #[test]
+    fn a_server_s_owner_and_its_passwords_are_found() {
+        use std::fs::Permissions;
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let passwords = folder.path().join("passwords");
+        std::fs::write(&passwords, "db:*:app:ann:hush\n").unwrap();
+        std::fs::set_permissions(&passwords, Permissions::from_mode(0o600)).unwrap();
+        let lines = "DB_MAIN=postgres://ann@db/app\nDB_MAIN_OWNER=psql://olga:own@db/app\n";
+        let sources = dotenv(lines).with_environment([("PGPASSFILE", &passwords)]);
+        let loaded = Settings::load(&sources).unwrap();
+        let Some(Location::Postgres(server)) = loaded.settings.databases.get(&"main".parse().unwrap()) else {
+            panic!("{loaded:?}")
+        };
+        let with_password: tenantry_db::PostgresUrl = "postgres://ann:hush@db/app".parse().unwrap();
+        assert_eq!(server.serving, with_password);
+        assert_eq!(server.owner, Some("postgres://olga:own@db/app".parse().unwrap()));
+        assert!(!format!("{loaded:?}").contains("hush") && !format!("{loaded:?}").contains("own@"));
+
+        std::fs::set_permissions(&passwords, Permissions::from_mode(0o640)).unwrap();
+        let message = Settings::load(&sources).unwrap_err().to_string();
+        assert!(
+            message.contains("PGPASSFILE") && message.contains("others can read it: chmod 600"),
+            "{message}"
+        );
+
+        let missing = dotenv(lines).with_environment([("PGPASSFILE", folder.path().join("nowhere"))]);
+        let message = Settings::load(&missing).unwrap_err().to_string();
+        assert!(message.contains("PGPASSFILE") && message.contains("can't be read"), "{message}");
     }
 
     #[test]

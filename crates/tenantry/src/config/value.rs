@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use axum::http::HeaderName;
 use tenantry_core::{HostError, HostName, HostPatternError};
+use tenantry_db::PostgresUrlError;
 use tenantry_web::http::{PathPrefixError, TrustedProxiesError};
 use tracing::level_filters::LevelFilter;
 
@@ -77,12 +78,21 @@ pub enum ValueError {
     /// Not the beginning of a path.
     #[error(transparent)]
     PathPrefix(#[from] PathPrefixError),
-    /// A PostgreSQL URL.
-    #[error("PostgreSQL is not supported yet: give the path of a SQLite file, or of a folder for many")]
+    /// A PostgreSQL URL where only a file will do.
+    #[error("must be the path of a SQLite file: PostgreSQL is for tenants' data alone so far")]
     Postgres,
+    /// A PostgreSQL URL that is wrong.
+    #[error(transparent)]
+    PostgresUrl(PostgresUrlError),
     /// Another URL.
-    #[error("must be a path, not a URL: write the path alone")]
+    #[error("must be a path or a URL of PostgreSQL's, postgres://USER@HOST:PORT/DATABASE")]
     Url,
+    /// A file with secrets that others can read.
+    #[error("others can read it: chmod 600")]
+    Exposed,
+    /// A file that it names can't be read.
+    #[error("can't be read: {0}")]
+    Unreadable(String),
     /// A folder where a file is needed.
     #[error("is a folder, but a file is needed")]
     Folder,

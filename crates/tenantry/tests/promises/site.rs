@@ -8,7 +8,7 @@ use std::time::Duration;
 use reqwest::header::HOST;
 use reqwest::{Client, StatusCode};
 use tenantry::axum::Router;
-use tenantry::core::{Alias, Isolation};
+use tenantry::core::Alias;
 use tenantry::db::lifecycle::{Home, NewTenant};
 use tenantry::db::migrate::Registry;
 use tenantry::db::{InstanceConfig, Location, Synchronous};
@@ -25,6 +25,7 @@ pub(crate) fn instance(folder: &Path, registry: Registry) -> Instance {
         directory: None,
         databases: BTreeMap::from([(legacy, Location::File(folder.join("legacy.sqlite3")))]),
         descriptors: 64,
+        connections: 4,
         deadline: Duration::from_secs(20),
         synchronous: Synchronous::Normal,
         actor: "test".to_owned(),
@@ -34,7 +35,7 @@ pub(crate) fn instance(folder: &Path, registry: Registry) -> Instance {
 
 /// A tenant at `SLUG.example`, in a file of its own.
 pub(crate) async fn make(instance: &Instance, slug: &str) {
-    let home = Home::Server { alias: None, isolation: Isolation::Database };
+    let home = Home::Server { alias: None, isolation: None };
     make_in(instance, slug, home).await;
 }
 

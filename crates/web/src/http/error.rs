@@ -135,10 +135,10 @@ impl<E: Error + Send + Sync + 'static> From<E> for Failure {
         let causes = successors(Some(&error as &(dyn Error + 'static)), |&error| error.source());
         let of_data = causes.filter_map(|cause| cause.downcast_ref()).next();
         let status = of_data.map_or(StatusCode::INTERNAL_SERVER_ERROR, status_of);
-        let soon = matches!(of_data, Some(QueryError::Crowded | QueryError::Busy));
+        let passes = of_data.is_some_and(passes);
         let updating = matches!(of_data, Some(QueryError::Version(_)));
         let refusal = Refusal::caused_by(status, error);
-        Self(match (soon, updating) {
+        Self(match (passes, updating) {
             (true, _) => refusal.retry_after(SOON),
             (_, true) => refusal.retry_after(UPDATED_SOON).saying(BEING_UPDATED),
             _ => refusal,
@@ -159,11 +159,21 @@ fn status_of(error: &QueryError) -> StatusCode {
         | QueryError::Gone
         | QueryError::Version(_)
         | QueryError::Busy
-        | QueryError::Crowded => StatusCode::SERVICE_UNAVAILABLE,
+        | QueryError::Crowded
+        | QueryError::Conflict
+        | QueryError::Unreachable(_) => StatusCode::SERVICE_UNAVAILABLE,
         QueryError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         QueryError::Full => StatusCode::INSUFFICIENT_STORAGE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
+}
+
+/// Whether it may be otherwise in a moment, with nobody doing anything about it.
+fn passes(error: &QueryError) -> bool {
+    matches!(
+        error,
+        QueryError::Crowded | QueryError::Busy | QueryError::Conflict | QueryError::Unreachable(_)
+    )
 }
 
 impl IntoResponse for Failure {

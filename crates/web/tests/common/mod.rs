@@ -11,7 +11,7 @@ use axum::Router;
 use reqwest::header::HOST;
 use reqwest::{Client, Method, RequestBuilder, Response};
 use tempfile::TempDir;
-use tenantry_core::{Isolation, TenantId, Transition};
+use tenantry_core::{TenantId, Transition};
 use tenantry_db::directory::Operator;
 use tenantry_db::lifecycle::{Home, NewTenant};
 use tenantry_db::migrate::Registry;
@@ -65,7 +65,7 @@ pub(crate) async fn instance(folder: &TempDir) -> Instance {
             slug: slug.parse().unwrap(),
             name: Some(name.parse().unwrap()),
             domains: vec![format!("{slug}.example").parse().unwrap()],
-            home: Home::Server { alias: None, isolation: Isolation::Database },
+            home: Home::Server { alias: None, isolation: None },
         };
         instance.create_tenant(new).await.unwrap();
     }
@@ -79,6 +79,7 @@ fn open(folder: &TempDir, registry: Registry, descriptors: usize) -> Instance {
         directory: None,
         databases: BTreeMap::new(),
         descriptors,
+        connections: 4,
         deadline: Duration::from_secs(20),
         synchronous: Synchronous::Normal,
         actor: "test".to_owned(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use tenantry_core::{Isolation, Tenant};
+use tenantry_core::Tenant;
 use tenantry_db::lifecycle::{Home, NewTenant};
 use tenantry_db::model::Auto;
 use tenantry_db::{Instance, TenantDb};
@@ -103,7 +103,7 @@ pub(crate) async fn stage(instance: &Instance, slug: &str, host: &str, canary: S
         slug: slug.parse().unwrap(),
         name: Some(canary.parse().unwrap()),
         domains: vec![host.parse().unwrap()],
-        home: Home::Server { alias: None, isolation: Isolation::Database },
+        home: Home::Server { alias: None, isolation: None },
     };
     instance.create_tenant(new).await.unwrap();
     let db = door(instance, slug);

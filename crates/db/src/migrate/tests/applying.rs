@@ -229,8 +229,9 @@ async fn two_processes_that_migrate_one_file_at_once_do_each_migration_once() {
     let fixture = Fixture::empty();
     let history = history(vec![notes()]);
     let others = (0..4).map(|_| {
-        let (file, history) = (Arc::clone(&fixture.file), Arc::clone(&history));
-        tokio::spawn(async move { apply(&Pool::for_test(), &file, &history).await })
+        let store = Store::Sqlite { file: Arc::clone(&fixture.file), pool: Pool::for_test() };
+        let history = Arc::clone(&history);
+        tokio::spawn(async move { apply(&store, &history).await })
     });
     let mut all = Vec::new();
     for other in others.collect::<Vec<_>>() {

@@ -24,7 +24,11 @@ impl Fleet {
 
     fn targets(&self) -> Vec<Target> {
         let slug = |fixture: &Fixture| format!("tenant-{:03}", fixture.file.tenant().get()).parse::<Slug>();
-        let target = |fixture| Target { slug: slug(fixture).unwrap(), file: Arc::clone(&fixture.file) };
+        let target = |fixture: &Fixture| Target {
+            slug: slug(fixture).unwrap(),
+            id: fixture.file.tenant(),
+            store: Store::Sqlite { file: Arc::clone(&fixture.file), pool: self.pool.clone() },
+        };
         self.tenants.iter().map(target).collect()
     }
 
@@ -32,7 +36,6 @@ impl Fleet {
     async fn migrate(&self, history: &Arc<History>, jobs: usize) -> (Summary, usize, Vec<Vec<TenantId>>) {
         let (mut running, mut most, mut batches) = (0_usize, 0, Vec::new());
         let summary = migrate_fleet(
-            &self.pool,
             history,
             self.targets(),
             NonZeroUsize::new(jobs).unwrap(),
@@ -117,7 +120,6 @@ async fn nothing_new_begins_once_the_directory_can_not_be_written() {
     let fleet = Fleet::of(130);
     let mut started = 0;
     let outcome = migrate_fleet(
-        &fleet.pool,
         &history(vec![]),
         fleet.targets(),
         NonZeroUsize::MIN,
@@ -147,7 +149,6 @@ async fn who_is_done_is_recorded_while_another_one_takes_its_time() {
     fleet.tenants[0].connection().execute_batch("CREATE TABLE flag (it)").unwrap();
     let mut batches = Vec::new();
     let summary = migrate_fleet(
-        &fleet.pool,
         &history(vec![notes(), waits]),
         fleet.targets(),
         NonZeroUsize::new(2).unwrap(),

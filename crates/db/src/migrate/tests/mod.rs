@@ -17,7 +17,7 @@ use super::{Applied, ApplyError, History, Migration, Plan, Registry, apply, plan
 use crate::TenantDb;
 use crate::model::{FieldMeta, Kind, ModelMeta};
 use crate::sqlite::{DataFile, Pool, open_exclusively};
-use crate::tenant_db::Gate;
+use crate::tenant_db::{Gate, Store};
 
 /// One tenant's file in a folder of its own.
 struct Fixture {
@@ -44,12 +44,16 @@ impl Fixture {
         self.file.path()
     }
 
+    fn store(&self) -> Store {
+        Store::Sqlite { file: Arc::clone(&self.file), pool: self.pool.clone() }
+    }
+
     fn connection(&self) -> Connection {
         open_exclusively(self.path(), false).unwrap()
     }
 
     async fn apply(&self, history: &Arc<History>) -> Result<Applied, ApplyError> {
-        apply(&self.pool, &self.file, history).await
+        apply(&self.store(), history).await
     }
 
     /// The door of the tenant whose file this is.
@@ -63,11 +67,11 @@ impl Fixture {
             placement: Placement::Claimed { database: "acme".parse().unwrap() },
         };
         let tenant = Tenant::from_record(Arc::new(record)).unwrap();
-        TenantDb::new(tenant, Arc::clone(&self.file), Arc::new(Gate::unguarded()), self.pool.clone())
+        TenantDb::new(tenant, self.store(), Arc::new(Gate::unguarded()))
     }
 
     async fn plan(&self, history: &Arc<History>) -> Result<Plan, ApplyError> {
-        plan(&self.pool, &self.file, history).await
+        plan(&self.store(), history).await
     }
 
     /// Every object of the schema and every row of the tables that `of` chooses, as lines in a stable order.

@@ -1,11 +1,21 @@
 //! Find, insert, update, delete, and the queries over typed and dynamic rows.
 
-use super::{Note, door, note};
-use crate::model::{Auto, Condition, Model, QueryError, Row, Value};
+use super::{Note, note};
+use crate::TenantDb;
+use crate::model::{Auto, Condition, Dialect, Model, QueryError, Row, Value};
 
-#[tokio::test]
-async fn an_object_is_inserted_found_updated_and_deleted() {
-    let (_folder, db) = door().await;
+super::on_every_database! {
+    an_object_is_inserted_found_updated_and_deleted,
+    a_query_filters_sorts_and_cuts,
+    first_one_count_and_exists_answer_precisely,
+    a_query_updates_and_deletes_what_it_means_and_nothing_else,
+    every_character_of_a_searched_text_stands_for_itself,
+    a_long_text_is_searched_for_as_a_short_one,
+    rows_are_reached_by_metadata_alone,
+    text_from_outside_never_becomes_sql,
+}
+
+async fn an_object_is_inserted_found_updated_and_deleted(db: TenantDb) {
     let inserted = db.insert(note("one")).await.unwrap();
     assert_eq!(inserted, Note { id: Auto::from(1), ..note("one") });
     assert_eq!(db.find::<Note>(1).await.unwrap(), Some(inserted.clone()));
@@ -19,22 +29,19 @@ async fn an_object_is_inserted_found_updated_and_deleted() {
     assert!(matches!(db.update(&note("new")).await, Err(QueryError::Unsaved { .. })));
 }
 
-async fn three() -> (tempfile::TempDir, crate::TenantDb) {
-    let (folder, db) = door().await;
+async fn three(db: &TenantDb) {
     let body = Some("100% a_b \\ *?[ end".to_owned());
     let notes =
         vec![note("one"), Note { state: "done".to_owned(), ..note("Two") }, Note { body, ..note("three") }];
     assert_eq!(db.insert_all(notes).await.unwrap(), 3);
-    (folder, db)
 }
 
 fn titles(notes: Vec<Note>) -> Vec<String> {
     notes.into_iter().map(|note| note.title).collect()
 }
 
-#[tokio::test]
-async fn a_query_filters_sorts_and_cuts() {
-    let (_folder, db) = three().await;
+async fn a_query_filters_sorts_and_cuts(db: TenantDb) {
+    three(&db).await;
     let all = db.query::<Note>().all().await.unwrap();
     assert_eq!(titles(all), ["three", "Two", "one"], "the model's own ordering");
     let sorted = db.query::<Note>().order_by(Note::TITLE.asc()).all().await.unwrap();
@@ -50,7 +57,11 @@ async fn a_query_filters_sorts_and_cuts() {
     let in_ = db.query::<Note>().filter(Note::ID.in_([1, 3])).filter(Note::ID.gt(1)).all().await.unwrap();
     assert_eq!(titles(in_), ["three"]);
     assert_eq!(db.query::<Note>().filter(Note::ID.in_(Vec::<i64>::new())).count().await.unwrap(), 0);
-    let expr = crate::model::sea_query::Expr::cust_with_values("length(title) = ?", [5]);
+    let custom = match db.dialect() {
+        Dialect::Sqlite => "length(title) = ?",
+        Dialect::Postgres { .. } => "length(title) = $1",
+    };
+    let expr = crate::model::sea_query::Expr::cust_with_values(custom, [5]);
     assert_eq!(titles(db.query::<Note>().filter_expr(expr).all().await.unwrap()), ["three"]);
     let either = crate::model::sea_query::Expr::cust("id = 1 OR id = 2");
     let both = db.query::<Note>().filter(Note::ID.eq(3)).filter_expr(either).count().await.unwrap();
@@ -64,9 +75,8 @@ async fn a_query_filters_sorts_and_cuts() {
     }
 }
 
-#[tokio::test]
-async fn first_one_count_and_exists_answer_precisely() {
-    let (_folder, db) = three().await;
+async fn first_one_count_and_exists_answer_precisely(db: TenantDb) {
+    three(&db).await;
     assert_eq!(db.query::<Note>().first().await.unwrap().unwrap().title, "three");
     assert!(matches!(db.query::<Note>().one().await, Err(QueryError::Several { .. })));
     let none = || db.query::<Note>().filter(Note::TITLE.eq("four"));
@@ -81,9 +91,8 @@ async fn first_one_count_and_exists_answer_precisely() {
     assert_eq!(db.query::<Note>().offset(1).limit(5).count().await.unwrap(), 2);
 }
 
-#[tokio::test]
-async fn a_query_updates_and_deletes_what_it_means_and_nothing_else() {
-    let (_folder, db) = three().await;
+async fn a_query_updates_and_deletes_what_it_means_and_nothing_else(db: TenantDb) {
+    three(&db).await;
     let drafts = || db.query::<Note>().filter(Note::STATE.eq("draft"));
     assert_eq!(drafts().update([Note::STATE.set("done"), Note::BODY.set(None)]).await.unwrap(), 2);
     assert_eq!(drafts().count().await.unwrap(), 0);
@@ -92,9 +101,8 @@ async fn a_query_updates_and_deletes_what_it_means_and_nothing_else() {
     assert_eq!(titles(db.query::<Note>().all().await.unwrap()), ["one"]);
 }
 
-#[tokio::test]
-async fn every_character_of_a_searched_text_stands_for_itself() {
-    let (_folder, db) = three().await;
+async fn every_character_of_a_searched_text_stands_for_itself(db: TenantDb) {
+    three(&db).await;
     for part in ["100%", "a_b", "\\", "*", "?", "[", "100% a_b \\ *?[ end"] {
         let found = db.query::<Note>().filter(Note::BODY.contains(part)).all().await.unwrap();
         assert_eq!(titles(found), ["three"], "{part}");
@@ -129,9 +137,8 @@ async fn every_character_of_a_searched_text_stands_for_itself() {
 }
 
 /// LIKE would take a pattern of this length for too complex.
-#[tokio::test]
-async fn a_long_text_is_searched_for_as_a_short_one() {
-    let (_folder, db) = three().await;
+async fn a_long_text_is_searched_for_as_a_short_one(db: TenantDb) {
+    three(&db).await;
     let long = "Aä".repeat(400);
     db.insert(Note { body: Some(format!("x{long}x")), ..note("long") }).await.unwrap();
     let found = async |condition| titles(db.query::<Note>().filter(condition).all().await.unwrap());
@@ -153,9 +160,8 @@ async fn a_long_text_is_searched_for_as_a_short_one() {
     }
 }
 
-#[tokio::test]
-async fn rows_are_reached_by_metadata_alone() {
-    let (_folder, db) = three().await;
+async fn rows_are_reached_by_metadata_alone(db: TenantDb) {
+    three(&db).await;
     let title = Note::META.column("title").unwrap();
     let rows = db.rows(Note::META).filter(title.eq("Two")).all().await.unwrap();
     assert_eq!(rows[0].get::<String>("title").unwrap(), "Two");
@@ -178,9 +184,8 @@ async fn rows_are_reached_by_metadata_alone() {
     assert_eq!(db.rows(Note::META).count().await.unwrap(), 4);
 }
 
-#[tokio::test]
-async fn text_from_outside_never_becomes_sql() {
-    let (_folder, db) = three().await;
+async fn text_from_outside_never_becomes_sql(db: TenantDb) {
+    three(&db).await;
     let attack = "x'; DROP TABLE notes_note; --";
     for name in [attack, "title\" = 1 OR 1=1 --", "TITLE", "rowid", "", "*"] {
         let refused = Note::META.column(name).unwrap_err();

@@ -7,15 +7,25 @@ use tokio::sync::oneshot;
 use super::{Note, door, note};
 use crate::TenantDb;
 use crate::model::{Model, QueryError};
-use crate::tenant_db::Route;
+use crate::tenant_db::Store;
+
+super::on_every_database! {
+    what_a_transaction_did_is_kept_when_it_succeeds,
+    an_error_of_the_applications_own_undoes_all,
+    an_ignored_failure_undoes_all_the_same,
+    a_value_refused_before_it_reached_the_database_undoes_nothing,
+    a_dropped_transaction_undoes_all_and_frees_the_writer,
+    a_panic_undoes_all_and_frees_the_writer,
+    a_transaction_has_no_other_inside_and_its_door_closes_with_it,
+    a_bulk_insert_is_all_or_nothing,
+    a_handler_can_run_a_transaction,
+}
 
 async fn count(db: &TenantDb) -> u64 {
     db.query::<Note>().count().await.unwrap()
 }
 
-#[tokio::test]
-async fn what_a_transaction_did_is_kept_when_it_succeeds() {
-    let (_folder, db) = door().await;
+async fn what_a_transaction_did_is_kept_when_it_succeeds(db: TenantDb) {
     let key = db
         .transaction(async |tx| -> Result<_, QueryError> {
             let first = tx.insert(note("one")).await?;
@@ -37,9 +47,7 @@ enum AppError {
     Query(#[from] QueryError),
 }
 
-#[tokio::test]
-async fn an_error_of_the_applications_own_undoes_all() {
-    let (_folder, db) = door().await;
+async fn an_error_of_the_applications_own_undoes_all(db: TenantDb) {
     let outcome: Result<(), _> = db
         .transaction(async |tx| {
             tx.insert(note("one")).await?;
@@ -50,9 +58,7 @@ async fn an_error_of_the_applications_own_undoes_all() {
     assert_eq!(count(&db).await, 0);
 }
 
-#[tokio::test]
-async fn an_ignored_failure_undoes_all_the_same() {
-    let (_folder, db) = door().await;
+async fn an_ignored_failure_undoes_all_the_same(db: TenantDb) {
     let outcome: Result<(), QueryError> = db
         .transaction(async |tx| {
             tx.insert(note("one")).await?;
@@ -67,9 +73,7 @@ async fn an_ignored_failure_undoes_all_the_same() {
     db.insert(note("one")).await.unwrap();
 }
 
-#[tokio::test]
-async fn a_value_refused_before_it_reached_the_database_undoes_nothing() {
-    let (_folder, db) = door().await;
+async fn a_value_refused_before_it_reached_the_database_undoes_nothing(db: TenantDb) {
     db.transaction(async |tx| -> Result<_, QueryError> {
         tx.insert(note("one")).await?;
         assert!(matches!(tx.insert(note(&"x".repeat(21))).await, Err(QueryError::Value(_))));
@@ -84,9 +88,7 @@ async fn a_value_refused_before_it_reached_the_database_undoes_nothing() {
     assert_eq!(count(&db).await, 1);
 }
 
-#[tokio::test]
-async fn a_dropped_transaction_undoes_all_and_frees_the_writer() {
-    let (_folder, db) = door().await;
+async fn a_dropped_transaction_undoes_all_and_frees_the_writer(db: TenantDb) {
     let kept = Arc::new(std::sync::Mutex::new(None));
     let (reached, wait) = oneshot::channel();
     let task = tokio::spawn({
@@ -110,9 +112,7 @@ async fn a_dropped_transaction_undoes_all_and_frees_the_writer() {
     db.insert(note("next")).await.unwrap();
 }
 
-#[tokio::test]
-async fn a_panic_undoes_all_and_frees_the_writer() {
-    let (_folder, db) = door().await;
+async fn a_panic_undoes_all_and_frees_the_writer(db: TenantDb) {
     let task = tokio::spawn({
         let db = db.clone();
         async move {
@@ -128,9 +128,7 @@ async fn a_panic_undoes_all_and_frees_the_writer() {
     db.insert(note("next")).await.unwrap();
 }
 
-#[tokio::test]
-async fn a_transaction_has_no_other_inside_and_its_door_closes_with_it() {
-    let (_folder, db) = door().await;
+async fn a_transaction_has_no_other_inside_and_its_door_closes_with_it(db: TenantDb) {
     let door = db
         .transaction(async |tx| -> Result<_, QueryError> {
             let nested = tx.transaction(async |_| Ok::<_, QueryError>(())).await;
@@ -146,9 +144,7 @@ async fn a_transaction_has_no_other_inside_and_its_door_closes_with_it() {
     assert_eq!(count(&db).await, 1);
 }
 
-#[tokio::test]
-async fn a_bulk_insert_is_all_or_nothing() {
-    let (_folder, db) = door().await;
+async fn a_bulk_insert_is_all_or_nothing(db: TenantDb) {
     let mut notes: Vec<_> = (0..2_500).map(|number| note(&number.to_string())).collect();
     assert_eq!(db.insert_all(notes.clone()).await.unwrap(), 2_500);
     notes.iter_mut().for_each(|note| note.title.push('b'));
@@ -159,12 +155,10 @@ async fn a_bulk_insert_is_all_or_nothing() {
 }
 
 /// The futures can be awaited in a task, and so in an axum handler: it compiles.
-#[tokio::test]
-async fn a_handler_can_run_a_transaction() {
+async fn a_handler_can_run_a_transaction(db: TenantDb) {
     fn assert_send<F: Future + Send>(future: F) -> F {
         future
     }
-    let (_folder, db) = door().await;
     let title = "from a handler".to_owned();
     let handler = assert_send(async {
         db.transaction(async |tx| -> Result<(), QueryError> {
@@ -192,7 +186,7 @@ async fn drop_half_way(db: &TenantDb) {
 #[tokio::test]
 async fn an_operation_dropped_half_way_undoes_its_transaction_and_is_counted() {
     let (_folder, db) = door().await;
-    let Route::Pool(pool) = &db.route else { panic!("the door of a transaction") };
+    let Store::Sqlite { pool, .. } = &db.store else { panic!("a file's door") };
     assert_eq!(pool.stats().dropped, 0);
     drop_half_way(&db).await;
     assert_eq!(pool.stats().dropped, 1);

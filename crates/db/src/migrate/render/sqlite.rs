@@ -1,18 +1,18 @@
-//! Operations as SQL, by sea-query, for the isolation at hand: so far a SQLite file.
+//! Operations as SQL for a SQLite file.
 //!
-//! Names stand in the SQL as they are, since a [`History`](super::history::History) has checked each of them. The
-//! column types are those that Django gives its columns on SQLite; tables are not STRICT, which would forbid them.
+//! The column types are those that Django gives its columns on SQLite; tables are not STRICT, which would forbid them.
 
 use sea_query::{
     Alias, ColumnDef, ColumnType, Expr, ExprTrait, Index as SqlIndex, SqliteQueryBuilder, Table as SqlTable,
 };
 
-use super::operation::Operation;
-use super::table::{Column, Constant, Index, Table};
+use super::super::operation::Operation;
+use super::super::table::{Column, Index, Table};
+use super::constant;
 use crate::model::{Kind, OnDelete, Relation};
 
 /// The statements that an operation on the schema comes to on SQLite; none for what only runs.
-pub(super) fn sqlite(operation: &Operation) -> Vec<String> {
+pub(super) fn render(operation: &Operation) -> Vec<String> {
     match operation {
         Operation::CreateTable(table) => create_table(table),
         Operation::DropTable { table } => {
@@ -116,15 +116,6 @@ pub(super) fn column_type(column: &Column) -> String {
         Kind::Binary => "blob",
     };
     if column.not_negative { format!("{name} unsigned") } else { name.to_owned() }
-}
-
-fn constant(value: Constant) -> Expr {
-    match value {
-        Constant::Bool(value) => Expr::val(value),
-        Constant::Int(value) => Expr::val(value),
-        Constant::Float(value) => Expr::val(value),
-        Constant::Text(value) => Expr::val(value),
-    }
 }
 
 /// A reference beside its column. sea-query writes references only at a table's end, where it has no word for when

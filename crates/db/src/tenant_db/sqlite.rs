@@ -1,23 +1,60 @@
-//! Statements run on a connection: prepared once and kept, rows decoded straight from where SQLite holds them.
+//! Operations on a SQLite file: statements prepared once and kept, rows decoded straight from where SQLite holds them.
 
 use std::sync::Arc;
 
 use rusqlite::{CachedStatement, Connection, ffi};
 
-use crate::model::{ModelMeta, Row, Statement, StoredRow, Value, ValueError, untyped};
+use super::query_error;
+use crate::model::{ModelMeta, QueryError, Row, Source, Statement, StoredRow, Value, ValueError, untyped};
+use crate::sqlite::{DataFile, Lease, Pool};
 
 /// The most bytes that the rows of one answer take, as near as that costs nothing to know: what one answer takes of the
 /// memory, all tenants lack.
-const MOST_BYTES: usize = 256 * 1_024 * 1_024;
+pub(super) const MOST_BYTES: usize = 256 * 1_024 * 1_024;
 
 /// The bytes that the rows of an answer may still take.
 struct Room(usize);
+
+/// The way that an operation takes to a file.
+#[derive(Clone, Copy)]
+pub(crate) enum Way<'a> {
+    /// Each operation in a transaction of its own.
+    Pool(&'a Pool, &'a Arc<DataFile>),
+    /// In the transaction that is open.
+    Lease(&'a Lease),
+}
 
 impl Room {
     fn take(&mut self, bytes: usize) -> Result<(), rusqlite::Error> {
         let too_large = || rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_TOOBIG), None);
         self.0 = self.0.checked_sub(bytes).ok_or_else(too_large)?;
         Ok(())
+    }
+}
+
+impl Way<'_> {
+    /// Runs a job that only reads, perhaps several times.
+    pub(super) async fn read<T: Send + 'static>(
+        self,
+        job: impl Fn(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, QueryError> {
+        let ran = match self {
+            Self::Pool(pool, file) => pool.read(file, job).await,
+            Self::Lease(lease) => lease.run(job).await,
+        };
+        ran.map_err(query_error)
+    }
+
+    /// Runs a job that writes.
+    pub(super) async fn write<T: Send + 'static>(
+        self,
+        job: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, QueryError> {
+        let ran = match self {
+            Self::Pool(pool, file) => pool.write(file, job).await,
+            Self::Lease(lease) => lease.run(job).await,
+        };
+        ran.map_err(query_error)
     }
 }
 
@@ -38,7 +75,7 @@ pub(super) fn rows<T>(
     let expected = most.and_then(|most| usize::try_from(most).ok()).unwrap_or(0).min(MOST_ROOM);
     let (mut decoded, mut room) = (Vec::with_capacity(expected), Room(MOST_BYTES));
     while let Some(row) = rows.next()? {
-        let row = StoredRow::new(row, model);
+        let row = StoredRow::new(Source::Sqlite(row), model);
         match decode(&row) {
             Ok(value) => decoded.push(value),
             Err(error) => return Ok(Err(error)),

@@ -1,0 +1,137 @@
+//! The steps of a tenant's life on a PostgreSQL server. Each can be done again.
+
+use std::error::Error;
+
+use tenantry_core::{Alias, Placement, TenantId};
+
+use crate::Instance;
+use crate::migrate::{ApplyError, apply, chain};
+use crate::places::UnknownPlace;
+use crate::postgres::Scope;
+
+/// Raised when a tenant's data can't be made or removed on a PostgreSQL server.
+#[derive(Debug, thiserror::Error)]
+pub enum OnServerError {
+    /// The server is not configured.
+    #[error(transparent)]
+    Place(#[from] UnknownPlace),
+    /// The database that is to be claimed is claimed already, through another alias.
+    #[error(
+        "DB_{} leads to the same database as DB_{}, which another tenant claims",
+        .database.as_str().to_uppercase(),
+        .other.as_str().to_uppercase()
+    )]
+    ClaimedElsewhere {
+        /// The alias that was to be claimed.
+        database: Alias,
+        /// The alias that is claimed.
+        other: Alias,
+    },
+    /// The server can't be reached, or refused.
+    #[error("the server {server} can't make or remove the tenant's data: {}", chain(error.as_ref()))]
+    Refused {
+        /// The server.
+        server: Alias,
+        /// Why.
+        error: Box<dyn Error + Send + Sync>,
+    },
+    /// The migrations can't be applied there.
+    #[error("the server {server}: {error}")]
+    Apply {
+        /// The server.
+        server: Alias,
+        /// Why.
+        #[source]
+        error: ApplyError,
+    },
+}
+
+impl Instance {
+    /// Makes the place of a new tenant's data and applies the history to it.
+    pub(super) async fn provision(
+        &self,
+        id: TenantId,
+        server: &Alias,
+        placement: &Placement,
+    ) -> Result<(), OnServerError> {
+        let roles = self.roles(server)?;
+        let run = async |sql: &str| {
+            roles.owning.command(id, None, sql).await.map_err(|error| refused(server, error))
+        };
+        match self.0.places.scope(id, placement).map(|(_, scope)| scope) {
+            Some(Scope::Schema(name)) => {
+                run(&format!(r#"CREATE SCHEMA "{name}"; {}"#, roles.grants(name.as_str()))).await?;
+            }
+            Some(Scope::Database(name)) => {
+                run(&format!(r#"CREATE DATABASE "{name}" TEMPLATE template0 ENCODING 'UTF8'"#)).await?;
+                let connect = roles.may_connect(name.as_str());
+                run(&format!(r#"REVOKE ALL ON DATABASE "{name}" FROM PUBLIC; {connect}"#)).await?;
+                let inside = roles.owning.command(id, Some(&name), &roles.grants("public")).await;
+                inside.map_err(|error| refused(server, error))?;
+            }
+            Some(Scope::Claimed) => {
+                self.refuse_claimed_elsewhere(id, server).await?;
+                run(&roles.grants_on_all("public")).await?;
+            }
+            Some(Scope::Rows(_)) | None => {}
+        }
+        let store = self.owned_store(id, placement)?;
+        let applied = apply(&store, &self.0.history).await;
+        applied.map(drop).map_err(|error| OnServerError::Apply { server: server.clone(), error })
+    }
+
+    /// Refuses a database that another tenant claims through another alias.
+    async fn refuse_claimed_elsewhere(&self, id: TenantId, database: &Alias) -> Result<(), OnServerError> {
+        let key = random_number().map_err(|error| refused(database, error))?;
+        for record in self.0.directory.records() {
+            let Placement::Claimed { database: other } = &record.placement else { continue };
+            let Some(theirs) = self.owning_door(record.id, &record.placement) else { continue };
+            let ours = self.owning_door(id, &Placement::Claimed { database: database.clone() });
+            let Some(ours) = ours.filter(|_| other != database) else { continue };
+            match ours.is_same_database(&theirs, key).await {
+                Ok(false) => {}
+                Ok(true) => {
+                    let (database, other) = (database.clone(), other.clone());
+                    return Err(OnServerError::ClaimedElsewhere { database, other });
+                }
+                // What can't be reached is hardly what is being claimed; if that can't be, it will be said below.
+                Err(error) => tracing::warn!(%error, %other, "whether it is the same database can't be told"),
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a tenant's data from its server. What a tenant has claimed stays.
+    pub(super) async fn remove_from_server(
+        &self,
+        id: TenantId,
+        server: &Alias,
+        scope: &Scope,
+    ) -> Result<(), OnServerError> {
+        let (name, removed) = match scope {
+            Scope::Schema(name) => (name, format!(r#"DROP SCHEMA IF EXISTS "{name}" CASCADE"#)),
+            Scope::Database(name) => (name, format!(r#"DROP DATABASE IF EXISTS "{name}" WITH (FORCE)"#)),
+            Scope::Claimed | Scope::Rows(_) => return Ok(()),
+        };
+        let owning = &self.roles(server)?.owning;
+        // The server goes on with what a process had asked for that was killed: what it still makes would be left over.
+        let ended = format!(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = current_user \
+             AND pid <> pg_backend_pid() AND state = 'active' AND query LIKE '%{name}%'"
+        );
+        for sql in [ended, removed] {
+            owning.command(id, None, &sql).await.map_err(|error| refused(server, error))?;
+        }
+        Ok(())
+    }
+}
+
+fn refused(server: &Alias, error: impl Into<Box<dyn Error + Send + Sync>>) -> OnServerError {
+    OnServerError::Refused { server: server.clone(), error: error.into() }
+}
+
+fn random_number() -> Result<i64, getrandom::Error> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes)?;
+    Ok(i64::from_ne_bytes(bytes))
+}

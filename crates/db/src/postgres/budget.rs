@@ -1,0 +1,201 @@
+//! Who gets the next connection: a server's budget, shared fairly between the tenants that ask for one.
+//!
+//! A tenant holds at most its share of the budget, which leaves one connection free for whoever comes next; where more
+//! wait than there are connections, tenants take turns. So one that floods waits for itself.
+
+use std::collections::{HashMap, VecDeque};
+
+use tenantry_core::TenantId;
+use tokio::sync::oneshot;
+
+use super::connection::Connection;
+use super::pool::Lent;
+
+/// Which database of the server a connection leads to: the one that its URL names, or a tenant's own.
+pub(super) type Database = Option<Box<str>>;
+
+/// A connection that nobody uses.
+pub(super) struct Idle {
+    pub(super) connection: Box<Connection>,
+    pub(super) database: Database,
+}
+
+/// Someone who waits for a connection.
+pub(super) struct Waiting {
+    pub(super) database: Database,
+    pub(super) answer: oneshot::Sender<Lent>,
+}
+
+/// How many operations of one tenant may wait for a connection.
+const MOST_WAITING: usize = 1_000;
+
+/// What is lent out, idle and waited for.
+pub(super) struct Budget {
+    /// The most connections at a time.
+    most: usize,
+    /// Open ones, those that are being opened or proved clean included.
+    open: usize,
+    /// The longest idle first.
+    idle: VecDeque<Idle>,
+    /// The tenants that hold a connection or wait for one.
+    tenants: HashMap<TenantId, Demand>,
+    /// Those of them that wait, in the order of their turns.
+    turns: VecDeque<TenantId>,
+    /// Nobody gets any more.
+    closed: bool,
+}
+
+/// What one tenant has and wants.
+#[derive(Default)]
+struct Demand {
+    held: usize,
+    waiting: VecDeque<Waiting>,
+}
+
+/// What a tenant that asks for a connection gets.
+pub(super) enum Grant {
+    /// One that was idle.
+    Connection(Box<Connection>),
+    /// The right to open one. Others that lead elsewhere are closed for it.
+    Room,
+}
+
+impl Budget {
+    pub(super) fn new(most: usize) -> Self {
+        Self {
+            most: most.max(1),
+            open: 0,
+            idle: VecDeque::new(),
+            tenants: HashMap::new(),
+            turns: VecDeque::new(),
+            closed: false,
+        }
+    }
+
+    pub(super) fn open(&self) -> usize {
+        self.open
+    }
+
+    pub(super) fn idle(&self) -> usize {
+        self.idle.len()
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.tenants.values().map(|demand| demand.waiting.len()).sum()
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Lends to `tenant` now, if it holds less than its share. Those who wait hold theirs already, or there is nothing to
+    /// be had: whatever comes back goes to them first.
+    pub(super) fn lend(&mut self, tenant: TenantId, database: &Database) -> Option<Grant> {
+        let (held, new) = self.tenants.get(&tenant).map_or((0, 1), |demand| (demand.held, 0));
+        if held >= self.share(self.tenants.len() + new) {
+            return None;
+        }
+        self.grant(tenant, database)
+    }
+
+    /// Puts someone in its tenant's queue, and says whether there was room.
+    pub(super) fn wait(&mut self, tenant: TenantId, waiting: Waiting) -> bool {
+        let demand = self.tenants.entry(tenant).or_default();
+        if demand.waiting.len() >= MOST_WAITING {
+            return false;
+        }
+        if demand.waiting.is_empty() {
+            self.turns.push_back(tenant);
+        }
+        demand.waiting.push_back(waiting);
+        true
+    }
+
+    /// Takes back what a tenant had; `None`: its connection is gone.
+    pub(super) fn put_back(&mut self, tenant: TenantId, idle: Option<Idle>) {
+        if let Some(demand) = self.tenants.get_mut(&tenant) {
+            demand.held -= 1;
+        }
+        self.forget_if_done(tenant);
+        match idle {
+            Some(idle) if !self.closed => self.idle.push_back(idle),
+            _ => self.open -= 1,
+        }
+    }
+
+    /// The next who waits and may have a connection, with what it gets.
+    pub(super) fn next(&mut self) -> Option<(TenantId, Waiting, Grant)> {
+        for _ in 0..self.turns.len() {
+            if self.idle.is_empty() && self.open >= self.most {
+                return None;
+            }
+            let tenant = self.turns.pop_front()?;
+            let share = self.share(self.tenants.len());
+            let demand = self.tenants.get_mut(&tenant)?;
+            // Who has gone meanwhile waits no more.
+            while demand.waiting.front().is_some_and(|waiting| waiting.answer.is_closed()) {
+                demand.waiting.pop_front();
+            }
+            let first = if demand.held < share { demand.waiting.pop_front() } else { None };
+            if !demand.waiting.is_empty() {
+                self.turns.push_back(tenant);
+            }
+            let Some(first) = first else {
+                self.forget_if_done(tenant);
+                continue;
+            };
+            let grant = self.grant(tenant, &first.database)?;
+            return Some((tenant, first, grant));
+        }
+        None
+    }
+
+    /// Lets nobody have anything any more: who waits hears so, what is idle is closed.
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+        self.turns.clear();
+        self.tenants.retain(|_, demand| {
+            demand.waiting.clear();
+            demand.held > 0
+        });
+        self.open -= self.idle.len();
+        self.idle.clear();
+    }
+
+    /// How many connections a tenant may hold where this many hold some or wait. One is left for whoever comes next.
+    fn share(&self, tenants: usize) -> usize {
+        ((self.most - 1) / tenants.max(1)).max(1)
+    }
+
+    fn forget_if_done(&mut self, tenant: TenantId) {
+        if self.tenants.get(&tenant).is_some_and(|demand| demand.held == 0 && demand.waiting.is_empty()) {
+            self.tenants.remove(&tenant);
+        }
+    }
+
+    fn grant(&mut self, tenant: TenantId, database: &Database) -> Option<Grant> {
+        let grant = match self.best_idle(tenant, database).and_then(|index| self.idle.remove(index)) {
+            Some(idle) => Grant::Connection(idle.connection),
+            None if self.open < self.most => {
+                self.open += 1;
+                Grant::Room
+            }
+            None => {
+                // The longest idle of another database makes room.
+                self.idle.pop_front()?;
+                Grant::Room
+            }
+        };
+        self.tenants.entry(tenant).or_default().held += 1;
+        Some(grant)
+    }
+
+    /// An idle connection to the database: one that has served the tenant before, whose statements the server has
+    /// planned there already, or else the last used one, so that the others can grow old and be closed.
+    fn best_idle(&self, tenant: TenantId, database: &Database) -> Option<usize> {
+        let fitting = |index: &usize| self.idle[*index].database == *database;
+        let served = |index: &usize| self.idle[*index].connection.has_served(tenant);
+        let newest_first = (0..self.idle.len()).rev().filter(fitting);
+        newest_first.clone().find(served).or_else(|| newest_first.clone().next())
+    }
+}

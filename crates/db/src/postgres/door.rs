@@ -1,0 +1,165 @@
+//! One tenant's part of a PostgreSQL server, and the operations that run on it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use tenantry_core::TenantId;
+use tokio::time::timeout;
+
+use super::connection::{Answer, Connection, Naming};
+use super::error::PostgresError;
+use super::pool::{Lent, Server};
+use super::scope::Scope;
+use super::transaction::Transaction;
+use crate::model::{Bound, Statement};
+
+/// How a statement that an application wrote itself may touch the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    Write,
+}
+
+/// One tenant's part of a server.
+pub(crate) struct Door {
+    server: Server,
+    tenant: TenantId,
+    scope: Scope,
+    /// The tenant is not active any more: what has begun may end, nothing else begins.
+    closed: AtomicBool,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Door {
+    /// The part of `server` that `scope` says. `dropped` counts operations whose caller goes away before they end.
+    pub(crate) fn new(server: Server, tenant: TenantId, scope: Scope, dropped: Arc<AtomicU64>) -> Self {
+        Self { server, tenant, scope, closed: AtomicBool::new(false), dropped }
+    }
+
+    pub(crate) fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// Lets nothing more begin.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    /// Runs a statement whose tables are named in full, and gives its rows and how many it changed.
+    pub(crate) async fn run(&self, statement: &Statement) -> Result<Answer, PostgresError> {
+        self.run_with(self.scope.setting().as_deref(), Naming::Full, statement).await
+    }
+
+    /// Runs a statement that an application wrote itself, whose tables are those of the tenant.
+    pub(crate) async fn run_raw(
+        &self,
+        access: Access,
+        statement: &Statement,
+    ) -> Result<Answer, PostgresError> {
+        self.run_with(Some(&self.scope.raw_setting(access)), Naming::Local, statement).await
+    }
+
+    /// Begins a transaction.
+    pub(crate) async fn begin(&self) -> Result<Transaction, PostgresError> {
+        self.begin_with(&self.scope.begin()).await
+    }
+
+    /// Begins the transaction of a migration, once nobody else migrates the same data.
+    pub(crate) async fn begin_alone(&self) -> Result<Transaction, PostgresError> {
+        self.begin_with(&self.scope.begin_alone(self.server.timeouts())).await
+    }
+
+    async fn begin_with(&self, begin: &str) -> Result<Transaction, PostgresError> {
+        self.counted(async {
+            let mut lent = self.lend().await?;
+            lent.connection()?.begin(begin).await?;
+            Ok(Transaction::new(lent, self.server.deadline(), Arc::clone(&self.dropped)))
+        })
+        .await
+    }
+
+    async fn run_with(
+        &self,
+        setting: Option<&str>,
+        naming: Naming,
+        statement: &Statement,
+    ) -> Result<Answer, PostgresError> {
+        self.counted(async {
+            let mut lent = self.lend().await?;
+            let connection = lent.connection()?;
+            match connection.run(setting, naming, statement).await {
+                // Nothing came of it, and it is prepared anew.
+                Err(outdated) if outdated.is_outdated_plan() => {
+                    connection.run(setting, naming, statement).await
+                }
+                Err(missing) if missing.is_missing_table() && self.is_gone(connection).await => {
+                    Err(PostgresError::Gone)
+                }
+                ran => ran,
+            }
+        })
+        .await
+    }
+
+    /// Whether the schema is not there any more: another process has just purged the tenant.
+    async fn is_gone(&self, connection: &mut Connection) -> bool {
+        let Scope::Schema(name) = &self.scope else { return false };
+        let sql = "SELECT 1 WHERE to_regnamespace($1) IS NULL".to_owned();
+        let asked = Statement { sql, values: vec![Bound::Text(name.to_string())] };
+        connection.run(None, Naming::Full, &asked).await.is_ok_and(|(rows, _)| !rows.is_empty())
+    }
+
+    async fn lend(&self) -> Result<Lent, PostgresError> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(PostgresError::Closed);
+        }
+        let database = match &self.scope {
+            Scope::Database(name) => Some(name.as_str().into()),
+            Scope::Claimed | Scope::Schema(_) | Scope::Rows(_) => None,
+        };
+        self.server.lend(self.tenant, database).await
+    }
+
+    /// Within the deadline, and counted when its caller goes away before.
+    async fn counted<T>(
+        &self,
+        operation: impl Future<Output = Result<T, PostgresError>>,
+    ) -> Result<T, PostgresError> {
+        counted(&self.dropped, self.server.deadline(), operation).await
+    }
+}
+
+/// Runs an operation within the deadline, and counts it when its caller goes away before it ends.
+pub(super) async fn counted<T>(
+    dropped: &AtomicU64,
+    deadline: std::time::Duration,
+    operation: impl Future<Output = Result<T, PostgresError>>,
+) -> Result<T, PostgresError> {
+    let mut waiting = Waiting { dropped, done: false };
+    let outcome = timeout(deadline, operation).await.unwrap_or(Err(PostgresError::Timeout));
+    waiting.done = true;
+    outcome
+}
+
+struct Waiting<'a> {
+    dropped: &'a AtomicU64,
+    done: bool,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.done {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl fmt::Debug for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Door")
+            .field("tenant", &self.tenant)
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
+    }
+}

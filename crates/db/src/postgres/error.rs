@@ -1,0 +1,99 @@
+//! What PostgreSQL and the way to it report, as the rest of the crate tells it apart.
+
+use std::error::Error;
+use std::io;
+
+use tokio_postgres::error::{Severity, SqlState};
+
+/// Raised when an operation could not be run on a PostgreSQL server, or failed there.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PostgresError {
+    /// The server can't be reached, does not let us in, or has ended the connection.
+    #[error("the database server can't be reached")]
+    Unreachable(#[source] Option<tokio_postgres::Error>),
+    /// The role that signs in may pass over what keeps tenants apart.
+    #[error("the role {0} is a superuser or bypasses row-level security: name one that does neither")]
+    UnsafeRole(String),
+    /// The tenant's database or schema is not there.
+    #[error("the tenant's data is not there")]
+    Gone,
+    /// The server refused the statement.
+    #[error("the database refused")]
+    Refused(#[source] Box<tokio_postgres::Error>),
+    /// The operation ran past its deadline, waiting for a connection included.
+    #[error("the operation took too long")]
+    Timeout,
+    /// Too many operations of this tenant wait for a connection already.
+    #[error("too many operations wait for the tenant's data")]
+    Crowded,
+    /// The rows of an answer take too much memory.
+    #[error("the answer is too large")]
+    TooLarge,
+    /// The tenant is not active any more.
+    #[error("the tenant's data is closed")]
+    Closed,
+    /// The transaction has ended.
+    #[error("the transaction has ended")]
+    TransactionEnded,
+}
+
+impl PostgresError {
+    /// What kept a connection from being opened.
+    pub(super) fn connecting(error: tokio_postgres::Error) -> Self {
+        match error.code() {
+            Some(code) if *code == SqlState::INVALID_CATALOG_NAME => Self::Gone,
+            _ => Self::Unreachable(Some(error)),
+        }
+    }
+
+    /// Whether it keeps everyone from the server, and not only one tenant.
+    pub(super) fn is_of_server(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::UnsafeRole(_))
+    }
+
+    /// The code that the server gave, if it was the server that refused.
+    pub(crate) fn code(&self) -> Option<&SqlState> {
+        match self {
+            Self::Refused(error) => error.code(),
+            _ => None,
+        }
+    }
+
+    /// Whether a statement was prepared before its table changed, so that it must be prepared anew.
+    pub(crate) fn is_outdated_plan(&self) -> bool {
+        // The code has other reasons too. What the server calls its own function is in no language.
+        let Self::Refused(error) = self else { return false };
+        error.as_db_error().is_some_and(|refusal| {
+            *refusal.code() == SqlState::FEATURE_NOT_SUPPORTED
+                && refusal.routine() == Some("RevalidateCachedQuery")
+        })
+    }
+
+    /// Whether it is for want of a table: perhaps of the whole schema.
+    pub(super) fn is_missing_table(&self) -> bool {
+        self.code() == Some(&SqlState::UNDEFINED_TABLE)
+    }
+}
+
+impl From<tokio_postgres::Error> for PostgresError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let Some(refusal) = error.as_db_error() else {
+            let source = error.source();
+            let of_connection = error.is_closed() || source.is_some_and(<dyn Error>::is::<io::Error>);
+            return if of_connection {
+                Self::Unreachable(Some(error))
+            } else {
+                Self::Refused(Box::new(error))
+            };
+        };
+        // What is fatal ends the connection: a server that is stopped (57P01), one with no connection left (53300).
+        if matches!(refusal.parsed_severity(), Some(Severity::Fatal | Severity::Panic)) {
+            return Self::Unreachable(Some(error));
+        }
+        if *refusal.code() == SqlState::QUERY_CANCELED {
+            Self::Timeout
+        } else {
+            Self::Refused(Box::new(error))
+        }
+    }
+}

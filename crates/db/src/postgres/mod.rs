@@ -1,0 +1,30 @@
+//! The PostgreSQL engine: connections within a budget, statements in one flight, nothing of a tenant left behind.
+//!
+//! No setting of a session is ever made: what a statement needs is in its names, or in a local setting that ends with
+//! the transaction around it. A connection whose operation was dropped half-way is proved clean or closed.
+
+mod bind;
+mod budget;
+mod cancel;
+mod connection;
+mod door;
+mod error;
+mod passfile;
+mod pool;
+mod same;
+mod scope;
+#[cfg(test)]
+mod tests;
+mod tls;
+mod transaction;
+mod url;
+
+pub(crate) use door::{Access, Door};
+pub(crate) use error::PostgresError;
+pub(crate) use pool::{Server, ServerConfig};
+pub(crate) use scope::{CURRENT_TENANT, Scope};
+#[cfg(test)]
+pub(crate) use tests::on_each;
+pub(crate) use tls::TlsError;
+pub(crate) use transaction::Transaction;
+pub use url::{PostgresUrl, PostgresUrlError};

@@ -1,0 +1,60 @@
+//! Commands that are killed after any of their messages to the server: what they had begun is done, or never happened.
+
+use serde_json::Value;
+
+use crate::place::{Place, on_each};
+use crate::proxy::Proxy;
+
+/// Every seventh message, and another seventh on each server.
+const STEP: usize = 7;
+
+async fn tenants(place: &Place) -> i64 {
+    let listed: Value = serde_json::from_str(&place.ok("tenant list --json --per-page 1000")).unwrap();
+    i64::try_from(listed["tenants"].as_array().unwrap().len()).unwrap()
+}
+
+/// Kills the command at one message; whether it came so far.
+async fn kill(place: &Place, proxy: &Proxy, words: &str, at: usize) -> bool {
+    proxy.arm(at);
+    let process = place.spawn(words);
+    proxy.name(process.id());
+    let done = process.wait_with_output().unwrap();
+    proxy.disarm();
+    assert!(
+        done.status.success() || done.status.code().is_none(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    place.ok("reconcile");
+    assert_eq!(place.places().await, tenants(place).await, "{words}, killed at message {at}");
+    !done.status.success()
+}
+
+async fn is_killed_everywhere(mut place: Place, isolation: &str) {
+    let proxy = Proxy::start(&place.address).await;
+    place.way.clone_from(&proxy.address);
+    let mut at = 1;
+    while kill(&place, &proxy, &format!("tenant create t-{at} --server main --isolation {isolation}"), at)
+        .await
+    {
+        at += STEP;
+    }
+    assert!(at > 5 * STEP, "{at} messages are too few for a tenant");
+    let mut killed = 0;
+    for (number, slug) in ["one", "two", "three", "four", "five", "six"].into_iter().enumerate() {
+        place.ok(&format!("tenant create {slug} --server main --isolation {isolation}"));
+        place.confirmed(&format!("tenant delete {slug}"));
+        killed += u32::from(kill(&place, &proxy, &format!("tenant purge {slug}"), number + 1).await);
+    }
+    assert!(killed > 1, "a purge has some messages");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_in_a_schema_is_whole_or_never_was() {
+    on_each(async |place| is_killed_everywhere(place, "schema").await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_in_a_database_is_whole_or_never_was() {
+    on_each(async |place| is_killed_everywhere(place, "database").await).await;
+}

@@ -1,0 +1,10 @@
+//! The ready server with tenants on PostgreSQL servers: commands, requests, servers that go away, processes that are
+//! killed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what fails here fails the test")]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod killed;
+mod place;
+mod proxy;
+mod serving;

@@ -1,0 +1,127 @@
+//! A database of its own for each test, with two roles, on the servers that `cargo xtask test` has started.
+
+use std::fs::Permissions;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+use tokio_postgres::{Client, NoTls};
+
+use crate::common::{self, Server};
+
+/// A test's database, its roles, and a data folder.
+pub(crate) struct Place {
+    pub(crate) administrator: Client,
+    pub(crate) name: String,
+    /// HOST:PORT of the server.
+    pub(crate) address: String,
+    /// HOST:PORT that commands are given.
+    pub(crate) way: String,
+    folder: TempDir,
+}
+
+/// Runs a test on every server, one version after the other.
+pub(crate) async fn on_each(test: impl AsyncFn(Place)) {
+    #[expect(clippy::disallowed_methods, reason = "the tests' one variable")]
+    let servers =
+        std::env::var("TENANTRY_TEST_POSTGRES").expect("TENANTRY_TEST_POSTGRES is set by `cargo xtask test`");
+    for server in servers.split(',') {
+        let (_, url) = server.split_once('=').unwrap();
+        Box::pin(test(Place::new(url).await)).await;
+    }
+}
+
+impl Place {
+    async fn new(administrators: &str) -> Self {
+        let (administrator, driver) = tokio_postgres::connect(administrators, NoTls).await.unwrap();
+        tokio::spawn(driver);
+        let name = format!("site_{:032x}", rand_number());
+        for sql in [
+            format!("CREATE ROLE {name}_owner LOGIN CREATEDB PASSWORD 'hush-owner'"),
+            format!("CREATE ROLE {name} LOGIN PASSWORD 'hush'"),
+            format!("GRANT {name} TO {name}_owner"),
+            format!("CREATE DATABASE {name} OWNER {name}_owner"),
+        ] {
+            administrator.batch_execute(&sql).await.unwrap();
+        }
+        // The counts that tests ask for are of this database.
+        let own = administrators.replace("/postgres", &format!("/{name}"));
+        let (administrator, driver) = tokio_postgres::connect(&own, NoTls).await.unwrap();
+        tokio::spawn(driver);
+        let (_, rest) = administrators.split_once('@').unwrap();
+        let address = rest.split_once('/').unwrap().0.to_owned();
+        let folder = tempfile::tempdir().unwrap();
+        let place = Self { administrator, name, way: address.clone(), address, folder };
+        let (name, passwords) = (&place.name, place.folder().join("passwords"));
+        let lines = format!("*:*:*:{name}:hush\n*:*:*:{name}_owner:hush-owner\n");
+        std::fs::write(&passwords, lines).unwrap();
+        std::fs::set_permissions(passwords, Permissions::from_mode(0o600)).unwrap();
+        place
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A command that knows the server as `main`. Its passwords stand in a file.
+    pub(crate) fn command(&self, words: &str) -> Command {
+        let (name, way) = (&self.name, &self.way);
+        let mut command = common::command(self.folder());
+        command
+            .args(words.split_whitespace())
+            .env("DB_MAIN", format!("postgres://{name}@{way}/{name}"))
+            .env("DB_MAIN_OWNER", format!("postgres://{name}_owner@{way}/{name}"))
+            .env("PGPASSFILE", self.folder().join("passwords"));
+        command
+    }
+
+    pub(crate) fn ok(&self, words: &str) -> String {
+        let done = self.command(words).output().unwrap();
+        assert!(done.status.success(), "{words}: {}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap()
+    }
+
+    /// Starts a command. Where it asks for the slug that it is about, its last word, that is typed.
+    pub(crate) fn spawn(&self, words: &str) -> Child {
+        let mut command = self.command(words);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        let slug = words.rsplit(' ').next().unwrap();
+        // Who is killed first, or asks nothing, leaves it unread.
+        let _ = writeln!(process.stdin.take().unwrap(), "{slug}");
+        process
+    }
+
+    pub(crate) fn confirmed(&self, words: &str) {
+        let done = self.spawn(words).wait_with_output().unwrap();
+        assert!(done.status.success(), "{words}: {}", String::from_utf8_lossy(&done.stderr));
+    }
+
+    pub(crate) fn refused(&self, words: &str) -> String {
+        let done = self.command(words).output().unwrap();
+        assert!(!done.status.success(), "{words}");
+        let said = String::from_utf8(done.stderr).unwrap();
+        assert!(!said.contains("hush"), "{said}");
+        said
+    }
+
+    pub(crate) fn serve(&self) -> Server {
+        Server::run(&mut self.command("serve"))
+    }
+
+    /// Schemas and databases that belong to tenants here.
+    pub(crate) async fn places(&self) -> i64 {
+        let sql = "SELECT (SELECT count(*) FROM pg_namespace WHERE nspname ~ '^t[0-9a-z]{25}$') + \
+                   (SELECT count(*) FROM pg_database WHERE datname ~ '^t[0-9a-z]{25}$' AND datdba = \
+                   (SELECT datdba FROM pg_database WHERE datname = current_database()))";
+        self.administrator.query_one(sql, &[]).await.unwrap().get(0)
+    }
+}
+
+fn rand_number() -> u128 {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).unwrap();
+    u128::from_ne_bytes(bytes)
+}

@@ -1,0 +1,115 @@
+//! Tenants on a server beside tenants in files: made, served, suspended, purged, and what comes of it when the server is
+//! away.
+
+use reqwest::StatusCode;
+use reqwest::header::RETRY_AFTER;
+
+use crate::common::PASSWORD;
+use crate::place::{Place, on_each};
+use crate::proxy::Proxy;
+
+fn host(slug: &str) -> String {
+    format!("{slug}.checkhost.local")
+}
+
+fn make(place: &Place, slug: &str, home: &str) {
+    place.ok(&format!("tenant create {slug} --domain {} {home}", host(slug)));
+    place.ok(&format!("createsuperuser --tenant {slug} --noinput --username ann --email a@{slug}.example"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tenants_wherever_they_are_live_the_same_life() {
+    on_each(async |place| {
+        let homes = [
+            ("acme", "--server main"),
+            ("globex", "--server main --isolation database"),
+            ("initech", "--database main"),
+            ("umbrella", ""),
+        ];
+        homes.iter().for_each(|(slug, home)| make(&place, slug, home));
+        assert_eq!(place.places().await, 2);
+        assert!(place.ok("check").contains("nothing is amiss"));
+        assert!(place.ok("tenant show acme").contains("schema"));
+        let row = place.refused("tenant create hooli --server main --isolation row");
+        assert!(row.contains("isolation row"), "{row}");
+
+        let server = place.serve();
+        let mut sessions = Vec::new();
+        for (slug, _) in homes {
+            let (answer, session) = server.sign_in(&host(slug), "ann", PASSWORD).await;
+            assert_eq!(answer.status(), StatusCode::FOUND, "{slug}");
+            sessions.push((slug, session.unwrap()));
+        }
+        for (slug, _) in homes {
+            for (whose, session) in &sessions {
+                let page = server.get(&host(slug), "/admin/", session).await;
+                let wanted = if slug == *whose { StatusCode::OK } else { StatusCode::FOUND };
+                assert_eq!(page.status(), wanted, "{whose}'s session at {slug}");
+            }
+        }
+
+        for (slug, _) in homes {
+            place.ok(&format!("tenant suspend {slug}"));
+            server.until(&host(slug), StatusCode::SERVICE_UNAVAILABLE).await;
+            place.ok(&format!("tenant activate {slug}"));
+            server.until(&host(slug), StatusCode::OK).await;
+        }
+        for (slug, _) in homes {
+            place.confirmed(&format!("tenant delete {slug}"));
+            place.confirmed(&format!("tenant purge {slug}"));
+            server.until(&host(slug), StatusCode::BAD_REQUEST).await;
+        }
+        assert_eq!(place.places().await, 0);
+        let kept = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename = 'auth_user'";
+        let kept: i64 = place.administrator.query_one(kept, &[]).await.unwrap().get(0);
+        assert_eq!(kept, 1, "what was claimed stays");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_away_is_its_tenants_trouble_alone() {
+    on_each(async |mut place| {
+        let proxy = Proxy::start(&place.address).await;
+        place.way.clone_from(&proxy.address);
+        make(&place, "acme", "--server main");
+        make(&place, "globex", "--server main --isolation database");
+        make(&place, "umbrella", "");
+
+        proxy.go_deaf();
+        let server = place.serve();
+        for _ in 0..2 {
+            for slug in ["acme", "globex"] {
+                let away = server.get(&host(slug), "/admin/login/", "").await;
+                assert_eq!(away.status(), StatusCode::SERVICE_UNAVAILABLE, "{slug}");
+                assert!(away.headers().contains_key(RETRY_AFTER), "{away:?}");
+                assert!(!away.text().await.unwrap().contains(&place.name));
+            }
+            let (here, _) = server.sign_in(&host("umbrella"), "ann", PASSWORD).await;
+            assert_eq!(here.status(), StatusCode::FOUND);
+        }
+        let amiss = place.refused("check");
+        assert!(amiss.contains("found something"), "{amiss}");
+
+        proxy.hear();
+        for slug in ["acme", "globex"] {
+            server.until(&host(slug), StatusCode::OK).await;
+            let (back, _) = server.sign_in(&host(slug), "ann", PASSWORD).await;
+            assert_eq!(back.status(), StatusCode::FOUND, "{slug}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_superuser_serves_nobody() {
+    on_each(async |place| {
+        place.administrator.batch_execute(&format!("ALTER ROLE {} SUPERUSER", place.name)).await.unwrap();
+        let refused = place.refused("serve");
+        assert!(refused.contains("DB_MAIN: the role") && refused.contains("is a superuser"), "{refused}");
+        let found = place.command("check").output().unwrap();
+        assert!(String::from_utf8_lossy(&found.stdout).contains("is a superuser"), "{found:?}");
+        assert_eq!(place.places().await, 0);
+    })
+    .await;
+}
