@@ -1,12 +1,12 @@
-//! What the databases say differently: where a table is, the form of a value, how text is compared and rows are sorted.
+//! What the databases say differently: where a table is, the form of a value, how text is compared.
 
 use sea_query::{
-    Expr, ExprTrait, IntoTableRef, NullOrdering, Order, PostgresQueryBuilder, QueryStatementWriter,
-    SelectStatement, SqliteQueryBuilder, TableRef, Values,
+    Expr, ExprTrait, IntoTableRef, PostgresQueryBuilder, QueryStatementWriter, SqliteQueryBuilder, TableRef,
+    Values,
 };
 use tenantry_core::TenantId;
 
-use super::{FieldMeta, Kind, Problem, Value, postgres_form, sqlite_form};
+use super::{Kind, Problem, Value, postgres_form, sqlite_form};
 
 /// The column by which rows of shared tables are told apart.
 pub(crate) const TENANT_COLUMN: &str = "tenant_id";
@@ -124,27 +124,5 @@ impl Dialect<'_> {
                 [column, text],
             ),
         }
-    }
-
-    /// Sorts by a column: NULLs before everything, text by its bytes.
-    pub(super) fn order(self, select: &mut SelectStatement, field: &FieldMeta, descending: bool) {
-        let order = if descending { Order::Desc } else { Order::Asc };
-        match self {
-            // SQLite sorts so by itself.
-            Self::Sqlite => select.order_by(field.column, order),
-            Self::Postgres { .. } => {
-                let key = match field.kind {
-                    Kind::Text { .. } => self.by_bytes(field.column),
-                    _ => Expr::col(field.column),
-                };
-                if field.null {
-                    let nulls = if descending { NullOrdering::Last } else { NullOrdering::First };
-                    select.order_by_expr_with_nulls(key, order, nulls)
-                } else {
-                    // Without a word on NULLs, so that an index helps.
-                    select.order_by_expr(key, order)
-                }
-            }
-        };
     }
 }

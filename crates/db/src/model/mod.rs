@@ -96,6 +96,7 @@ mod sqlite_form;
 mod statement;
 mod typed;
 mod value;
+mod writer;
 
 pub use auto::Auto;
 pub(crate) use bound::Bound;

@@ -1,9 +1,12 @@
 //! Statements: a model and what is asked of it, as SQL with every value bound beside it.
 
+use std::fmt::Write;
+
 use sea_query::{Expr, Query, Values};
 
 use super::column::{Clause, Target};
 use super::condition::{all_of, column};
+use super::writer::Writer;
 use super::{
     Bound, Dialect, Field, FieldMeta, Model, ModelMeta, Problem, QueryError, TENANT_COLUMN, UnknownColumn,
     Value, ValueError, check,
@@ -46,14 +49,21 @@ impl Selection {
 
     /// The rows, each with all columns in the order of the model's fields.
     pub(crate) fn select(self, dialect: Dialect<'_>) -> Result<Statement, QueryError> {
-        let mut select = Query::select();
-        select.columns(columns(self.model)).from(dialect.table(self.model.table));
-        let (limit, offset) = (self.limit, self.offset);
-        self.order(dialect, &mut select)?;
+        let mut sql = Writer::new(dialect);
+        sql.push("SELECT ");
+        sql.list(columns(self.model), Writer::name);
+        sql.push(" FROM ");
+        sql.table(self.model.table);
+        let (limit, offset, orders) = (self.limit, self.offset, self.orders()?);
         if let Some(condition) = self.condition(dialect)? {
-            select.and_where(condition);
+            sql.push(" WHERE ");
+            sql.expression(&condition);
         }
-        Statement::limited(dialect, dialect.build(&select), limit, offset)
+        if !orders.is_empty() {
+            sql.push(" ORDER BY ");
+            sql.list(orders, |sql, (field, descending)| sql.order(field, descending));
+        }
+        Statement::limited(dialect, sql.into_parts(), limit, offset)
     }
 
     /// How many rows there are, without regard to limit and offset.
@@ -114,18 +124,20 @@ impl Selection {
         all_of(dialect, self.model, self.clauses)
     }
 
-    fn order(&self, dialect: Dialect<'_>, select: &mut sea_query::SelectStatement) -> Result<(), QueryError> {
-        for (target, descending) in &self.orders {
-            column(self.model, *target)?;
-            dialect.order(select, target.field, *descending);
-        }
+    /// The columns by which the rows are sorted, and whether each descends.
+    fn orders(&self) -> Result<Vec<(&'static FieldMeta, bool)>, QueryError> {
         if self.orders.is_empty() {
-            for order in self.model.ordering {
+            let of_model = self.model.ordering.iter().map(|order| {
                 let unknown = || UnknownColumn { model: self.model.table, column: order.column.to_owned() };
-                dialect.order(select, self.model.field(order.column).ok_or_else(unknown)?, order.descending);
-            }
+                Ok((self.model.field(order.column).ok_or_else(unknown)?, order.descending))
+            });
+            return of_model.collect();
         }
-        Ok(())
+        let asked = self.orders.iter().map(|(target, descending)| {
+            column(self.model, *target)?;
+            Ok((target.field, *descending))
+        });
+        asked.collect()
     }
 }
 
@@ -206,10 +218,11 @@ impl Statement {
         let most = i64::MAX.unsigned_abs();
         if limit.is_some() || offset > 0 {
             let limit = limit.unwrap_or(most).min(most);
-            statement.sql.push_str(&format!(" LIMIT {limit}"));
+            // Writing to a String can't fail.
+            let _ = write!(statement.sql, " LIMIT {limit}");
         }
         if offset > 0 {
-            statement.sql.push_str(&format!(" OFFSET {}", offset.min(most)));
+            let _ = write!(statement.sql, " OFFSET {}", offset.min(most));
         }
         Ok(statement)
     }
