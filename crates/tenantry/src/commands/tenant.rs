@@ -6,7 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
-use tenantry_core::{Alias, HostName, Isolation, Slug, Status, TenantName, TenantRecord, Transition};
+use tenantry_core::{
+    Alias, HostName, Isolation, Slug, Status, TenantId, TenantName, TenantRecord, Transition,
+};
 use tenantry_db::Instance;
 use tenantry_db::directory::{DomainError, RenameError, TenantDetails};
 use tenantry_db::lifecycle::{CreateError, Home, NewTenant, RETENTION_DAYS, check_purge};
@@ -175,10 +177,22 @@ impl Context {
         slug: &Slug,
         transition: Transition,
     ) -> Result<(), Failure> {
-        let status =
-            instance.directory().change_status(tenant_called(instance, slug)?.id, transition).await?;
+        let id = tenant_called(instance, slug)?.id;
+        let status = instance.directory().change_status(id, transition).await?;
         self.out.line(format_args!("{slug} is {status} now"));
+        self.rest(instance, id, slug).await;
         Ok(())
+    }
+
+    /// Waits until nobody works on the data of a tenant that is not served any more: whoever typed the command may go on
+    /// to the tenant's files.
+    async fn rest(&mut self, instance: &Instance, id: TenantId, slug: &Slug) {
+        let serves = |record: Arc<TenantRecord>| record.status == Status::Active;
+        if !instance.directory().record_by_id(id).is_some_and(serves)
+            && let Err(error) = instance.at_rest(id).await
+        {
+            self.out.warn(format_args!("{slug}: {error}"));
+        }
     }
 
     async fn delete(&mut self, instance: &Instance, slug: &Slug) -> Result<(), Failure> {
@@ -190,6 +204,7 @@ impl Context {
         Prompt::process(false).confirm(&consequence, slug)?;
         instance.directory().change_status(record.id, Transition::Delete).await?;
         self.out.line(format_args!("{slug} is deleted; `tenant undelete {slug}` brings it back"));
+        self.rest(instance, record.id, slug).await;
         Ok(())
     }
 
