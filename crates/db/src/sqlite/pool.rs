@@ -126,7 +126,8 @@ impl Pool {
         .await
     }
 
-    /// Ends the use of a tenant's file, and waits until nothing of it is open here.
+    /// Ends the use of a tenant's file, and waits until nothing of it is open here, unless it was just now being closed to
+    /// make room: that ends within moments, and the file's lock tells.
     pub(crate) async fn close(&self, tenant: TenantId) {
         // An error means that the sender is gone, and with it the lane.
         let _ = self.begin_close(tenant).await;
