@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rusqlite::Connection;
 use rustix::fs::OFlags;
@@ -22,7 +22,11 @@ pub(crate) struct DataFile {
     lock: PathBuf,
     closed: AtomicBool,
     guard: OnceLock<Guard>,
+    writes: AtomicUsize,
 }
+
+/// How many single writes there are between two looks at the log's length, each of which asks the system.
+const WRITES_PER_LOOK: usize = 16;
 
 /// Asks a file, in the transaction of a write, whether it may be written to just now.
 type Guard = Box<dyn Fn(&Connection) -> rusqlite::Result<bool> + Send + Sync>;
@@ -60,7 +64,14 @@ impl DataFile {
     /// The file at `path`, guarded by the lock file at `lock`. Both are absolute, so that SQLite never takes one for
     /// a URI.
     pub(crate) fn new(tenant: TenantId, path: PathBuf, lock: PathBuf) -> Self {
-        Self { tenant, path, lock, closed: AtomicBool::new(false), guard: OnceLock::new() }
+        Self {
+            tenant,
+            path,
+            lock,
+            closed: AtomicBool::new(false),
+            guard: OnceLock::new(),
+            writes: AtomicUsize::new(0),
+        }
     }
 
     /// An empty database at `path`, as a tenant's.
@@ -78,6 +89,11 @@ impl DataFile {
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Counts one more write; whether the log's length is to be looked at after it.
+    pub(super) fn log_is_due(&self) -> bool {
+        self.writes.fetch_add(1, Ordering::Relaxed).is_multiple_of(WRITES_PER_LOOK)
     }
 
     /// How long its log is, in bytes; 0 where it has none.

@@ -95,8 +95,12 @@ fn run_job(pool: &Arc<Shared>, task: Task, connection: OpenConnection, done: &mu
         After::Released => false,
         After::Nothing | After::Again => task.queue == Queue::Lease,
     };
-    let wrote = matches!(task.queue, Queue::Writes | Queue::Lease) && !leased;
-    done.long_log = wrote && task.file.log_length() > pool.config.log;
+    let due = match task.queue {
+        Queue::Reads(_) => false,
+        Queue::Writes => !leased && task.file.log_is_due(),
+        Queue::Lease => !leased,
+    };
+    done.long_log = due && task.file.log_length() > pool.config.log;
     if !leased && done.connection.as_ref().is_some_and(OpenConnection::in_transaction) {
         // Unreachable while the authorizer holds; closing it is what keeps it from the next caller.
         done.connection = None;

@@ -31,7 +31,8 @@ async fn a_short_read_runs_where_it_is_asked_for_and_a_long_one_starts_anew_on_a
     let places = places.lock().unwrap().clone();
     assert!(places[0] == here && places.len() > 1 && !places[1..].contains(&here), "{places:?}");
 
-    assert_ne!(short().await, here, "the one after a long read does not try");
+    let elsewhere = async { while short().await == here {} };
+    timeout(HANG, elsewhere).await.expect("those after a long read do not try");
     timeout(HANG, soon_here()).await.unwrap();
 }
 
@@ -54,7 +55,8 @@ async fn reads_of_large_values_move_to_a_thread_and_stay_there_between_short_one
         assert_eq!(length, 32_000_000);
         place
     };
-    for _ in 0..2 {
+    // A thread gives its answer before it says how long that took: more of them than it takes.
+    for _ in 0..6 {
         large().await;
     }
     for _ in 0..3 {
