@@ -16,6 +16,7 @@ mod template;
 
 pub use create::{CreateError, Home, NewTenant};
 pub use files::FileError;
+pub use making::check_database;
 pub use migrate::{MigrateError, PlanError, Target};
 pub use on_server::OnServerError;
 pub use purge::{PurgeError, RETENTION_DAYS, check_purge};

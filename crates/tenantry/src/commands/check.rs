@@ -6,15 +6,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
-use tenantry_core::HostPattern;
-use tenantry_db::Instance;
+use tenantry_core::{Alias, HostPattern};
+use tenantry_db::lifecycle::check_database;
+use tenantry_db::{Instance, Location};
 use tenantry_web::rest::TenantsAccess;
 
 use super::Context;
 use super::instance::{behind, unserved};
-use crate::cli::Failure;
 use crate::cli::args::CheckArgs;
-use crate::config::{Effective, Origin};
+use crate::cli::{Failure, Output};
+use crate::config::{Effective, Origin, Problems};
 
 /// Seconds: as long as is right to try https out, and no longer.
 const HSTS_FOR_TRIAL: u32 = 3_600;
@@ -44,12 +45,18 @@ struct Shown {
 
 impl Context {
     pub(super) async fn check(&mut self, args: &CheckArgs) -> Result<(), Failure> {
-        let settings = args.config.then(|| self.loaded.effective.iter().map(Shown::of).collect::<Vec<_>>());
-        let (mut faults, mut warnings) = (Vec::new(), Vec::new());
+        let settings = shown(args, &self.loaded.effective);
+        let bad = self.bad_databases();
+        let mut faults: Vec<String> =
+            bad.iter().map(|(alias, why)| format!("{}: {why}", variable(alias))).collect();
+        let mut warnings = Vec::new();
         match self.open_if_there() {
             Ok(None) => self.out.note(format_args!("{}; what is configured is checked", self.no_instance())),
             Ok(Some(instance)) => {
                 self.look_through(&instance, &mut faults, &mut warnings).await?;
+                let unclaimed = instance.unclaimed();
+                let usable = unclaimed.iter().filter(|alias| bad.iter().all(|(bad, _)| bad != *alias));
+                warnings.extend(usable.map(tell_unclaimed));
                 if args.deploy {
                     warnings.extend(exposed(&instance));
                 }
@@ -68,20 +75,19 @@ impl Context {
         }
         let failed = !faults.is_empty() || (args.deploy && !warnings.is_empty());
         let checked = Checked { faults, warnings, settings };
-        self.out.data(args.json, &checked, |out| {
-            if let Some(settings) = &checked.settings {
-                let rows = settings
-                    .iter()
-                    .map(|shown| [shown.name.clone(), shown.value.clone(), shown.origin.clone()]);
-                out.table(["SETTING", "VALUE", "FROM"], rows);
-            }
-            checked.faults.iter().for_each(|fault| out.line(format_args!("fault: {fault}")));
-            checked.warnings.iter().for_each(|warning| out.line(format_args!("warning: {warning}")));
-            if checked.faults.is_empty() && checked.warnings.is_empty() {
-                out.line("nothing is amiss");
-            }
+        checked.tell(args, &mut self.out);
+        if failed { Err(found_something()) } else { Ok(()) }
+    }
+
+    /// The configured files that are there and are no databases, and why not.
+    fn bad_databases(&self) -> Vec<(Alias, String)> {
+        let files = self.settings().databases.iter().filter_map(|(alias, location)| match location {
+            Location::File(path) => Some((alias, path)),
+            Location::Folder(_) | Location::Postgres(_) => None,
         });
-        if failed { Err(Failure::new("the check found something")) } else { Ok(()) }
+        files
+            .filter_map(|(alias, path)| Some((alias.clone(), check_database(path).err()?.to_string())))
+            .collect()
     }
 
     async fn look_through(
@@ -94,11 +100,6 @@ impl Context {
         faults.extend(instance.check_servers(SERVER_PATIENCE).await.iter().map(ToString::to_string));
         warnings.extend(instance.unusable().iter().map(ToString::to_string));
         warnings.extend(behind(instance).await?);
-        for alias in instance.unclaimed() {
-            let (name, alias) = (alias.as_str().to_uppercase(), alias.as_str());
-            let remedy = format!("`tenant create SLUG --domain HOST --database {alias}` gives it to one");
-            warnings.push(format!("DB_{name} is no tenant's: {remedy}"));
-        }
         Ok(())
     }
 
@@ -168,6 +169,32 @@ impl Context {
     }
 }
 
+/// Prints what is wrong with settings, and with `--config` those that are right: just then they are needed.
+pub(super) fn tell_problems(args: &CheckArgs, found: &Problems, out: &mut Output) -> Failure {
+    let faults = found.problems.iter().map(ToString::to_string).collect();
+    let checked = Checked { faults, warnings: Vec::new(), settings: shown(args, &found.effective) };
+    checked.tell(args, out);
+    found_something()
+}
+
+fn found_something() -> Failure {
+    Failure::new("the check found something")
+}
+
+fn shown(args: &CheckArgs, effective: &[Effective]) -> Option<Vec<Shown>> {
+    args.config.then(|| effective.iter().map(Shown::of).collect())
+}
+
+fn tell_unclaimed(alias: &Alias) -> String {
+    let remedy = format!("`tenant create SLUG --domain HOST --database {alias}` gives it to one");
+    format!("{} is no tenant's: {remedy}", variable(alias))
+}
+
+/// The setting that an alias is from.
+fn variable(alias: &Alias) -> String {
+    format!("DB_{}", alias.as_str().to_uppercase())
+}
+
 /// What of the instance others can reach: the first of many.
 fn exposed(instance: &Instance) -> Vec<String> {
     let exposed = instance.exposed();
@@ -176,6 +203,24 @@ fn exposed(instance: &Instance) -> Vec<String> {
         sentences.push(format!("others can reach {} more files", exposed.len() - MOST_EXPOSED));
     }
     sentences
+}
+
+impl Checked {
+    fn tell(&self, args: &CheckArgs, out: &mut Output) {
+        out.data(args.json, self, |out| {
+            if let Some(settings) = &self.settings {
+                let rows = settings
+                    .iter()
+                    .map(|shown| [shown.name.clone(), shown.value.clone(), shown.origin.clone()]);
+                out.table(["SETTING", "VALUE", "FROM"], rows);
+            }
+            self.faults.iter().for_each(|fault| out.line(format_args!("fault: {fault}")));
+            self.warnings.iter().for_each(|warning| out.line(format_args!("warning: {warning}")));
+            if self.faults.is_empty() && self.warnings.is_empty() {
+                out.line("nothing is amiss");
+            }
+        });
+    }
 }
 
 impl Shown {

@@ -80,7 +80,15 @@ impl Context {
         }
         let loaded = match Settings::load(&sources) {
             Ok(loaded) => loaded,
-            Err(problems) => return Err(Box::new((out, problems.into()))),
+            Err(problems) => {
+                let failure = match &invocation.command {
+                    Command::Check(args) if args.config || args.json => {
+                        check::tell_problems(args, &problems, &mut out)
+                    }
+                    _ => problems.into(),
+                };
+                return Err(Box::new((out, failure)));
+            }
         };
         // Before anything is opened: a limit that is too low would show itself as whatever happens to fail first.
         match Descriptors::of_process(&loaded.settings) {

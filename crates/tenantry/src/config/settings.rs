@@ -1,7 +1,6 @@
 //! The table of settings. The parsing, `check --config` and the reference page are all made from it.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,7 +13,10 @@ use tenantry_web::rest::TenantsAccess;
 use tracing::level_filters::LevelFilter;
 
 use super::database::{self, OwnerUrl};
-use super::{ByteSize, FilePath, ListenAddress, LogFormat, Origin, Secret, Sources, Value, ValueError};
+use super::{
+    ByteSize, FilePath, ListenAddress, LogFormat, Origin, Problem, Problems, Secret, Sources, Value,
+    ValueError,
+};
 
 /// What the table says about a setting.
 #[derive(Clone, Copy, Debug)]
@@ -60,34 +62,6 @@ pub struct Loaded {
     pub effective: Vec<Effective>,
 }
 
-/// A setting that can't be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// Its name.
-    pub name: String,
-    /// What was written, unless that may hold a secret.
-    pub text: Option<String>,
-    /// Where it was written.
-    pub origin: Origin,
-    /// What is wrong with it.
-    pub error: ValueError,
-}
-
-/// Raised when settings can't be used: all of them at once.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the configuration can't be used:{}", .0.iter().map(|problem| format!("\n  {problem}")).collect::<String>())]
-pub struct Problems(pub Vec<Problem>);
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)?;
-        if let Some(text) = &self.text {
-            write!(f, "={}", text.escape_debug())?;
-        }
-        write!(f, " ({}): {}", self.origin, self.error)
-    }
-}
-
 macro_rules! settings {
     ($($(#[doc = $doc:literal])+ $field:ident $name:literal: $type:ty = $default:expr;)+) => {
         /// The settings with their values, each parsed.
@@ -121,7 +95,7 @@ macro_rules! settings {
                         let settings = Self { $($field,)+ databases };
                         Ok(Loaded { settings, effective: loading.effective })
                     }
-                    _ => Err(Problems(loading.problems)),
+                    _ => Err(Problems { problems: loading.problems, effective: loading.effective }),
                 }
             }
         }
