@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
-use tenantry_core::{Alias, HostPattern};
+use tenantry_core::{Alias, HostName, HostPattern, Slug, TenantRecord};
 use tenantry_db::lifecycle::check_database;
 use tenantry_db::{Instance, Location};
 use tenantry_web::rest::TenantsAccess;
@@ -41,6 +41,23 @@ struct Shown {
     name: String,
     value: String,
     origin: String,
+}
+
+/// A line of a hosts file.
+#[derive(Serialize)]
+struct HostsLine<'a> {
+    address: IpAddr,
+    domain: &'a HostName,
+    tenant: &'a Slug,
+}
+
+impl<'a> HostsLine<'a> {
+    /// Those that a tenant needs.
+    fn of(address: IpAddr, record: &'a TenantRecord) -> impl Iterator<Item = Self> {
+        // Browsers and most systems take these for this machine by themselves (RFC 6761, section 6.3).
+        let domains = record.domains.iter().filter(|domain| !domain.as_str().ends_with(".localhost"));
+        domains.map(move |domain| Self { address, domain, tenant: &record.slug })
+    }
 }
 
 impl Context {
@@ -150,21 +167,23 @@ impl Context {
     }
 
     /// Prints what a hosts file needs so that this machine reaches every tenant.
-    pub(super) fn hosts(&mut self) -> Result<(), Failure> {
+    pub(super) fn hosts(&mut self, json: bool) -> Result<(), Failure> {
         let instance = self.open()?;
         let listen = self.settings().listen.host().parse::<IpAddr>().ok();
         let address = listen.filter(|ip| !ip.is_unspecified()).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
         let records = instance.directory().records();
+        let lines: Vec<HostsLine<'_>> =
+            records.iter().flat_map(|record| HostsLine::of(address, record)).collect();
         if records.is_empty() {
             self.out.note("there is no tenant yet: tenant create SLUG --domain HOST makes the first one");
+        } else if lines.is_empty() {
+            let why =
+                "names below localhost are this machine's by themselves, and no tenant has another domain";
+            self.out.note(format_args!("no line is needed: {why}"));
         }
-        for record in records {
-            // Browsers and most systems take these for this machine by themselves (RFC 6761, section 6.3).
-            let domains = record.domains.iter().filter(|domain| !domain.as_str().ends_with(".localhost"));
-            for domain in domains {
-                self.out.line(format_args!("{address} {domain}"));
-            }
-        }
+        self.out.data(json, &lines, |out| {
+            lines.iter().for_each(|line| out.line(format_args!("{} {}", line.address, line.domain)));
+        });
         Ok(())
     }
 }

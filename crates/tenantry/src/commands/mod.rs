@@ -122,7 +122,7 @@ impl Context {
             Command::Changepassword(args) => self.changepassword(args).await,
             Command::Operator(command) => self.operator(command).await,
             Command::Check(args) => self.check(&args).await,
-            Command::Hosts => self.hosts(),
+            Command::Hosts { json } => self.hosts(json),
             Command::Reconcile { json } => self.reconcile(json).await,
             // Done before there was a configuration to read.
             Command::Completions { .. } => Ok(()),

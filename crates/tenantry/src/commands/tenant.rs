@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use tenantry_core::{Alias, HostName, Isolation, Slug, Status, TenantName, TenantRecord, Transition};
 use tenantry_db::Instance;
-use tenantry_db::directory::{DomainError, RenameError, TenantDetails};
+use tenantry_db::directory::{ChangeError, DomainError, RenameError, TenantDetails};
 use tenantry_db::lifecycle::{CreateError, Home, NewTenant, RETENTION_DAYS, check_purge};
 
 use super::Context;
@@ -56,7 +56,8 @@ impl Context {
             }
             TenantCommand::Delete { slug } => self.delete(instance, &slug).await,
             TenantCommand::Undelete { slug } => {
-                let status = instance.directory().undelete(tenant_called(instance, &slug)?.id).await?;
+                let id = tenant_called(instance, &slug)?.id;
+                let status = instance.directory().undelete(id).await.map_err(|error| of(&slug, error))?;
                 self.out.line(format_args!("{slug} is {status} again"));
                 Ok(())
             }
@@ -102,6 +103,12 @@ impl Context {
         name: Option<TenantName>,
     ) -> Result<(), Failure> {
         let record = tenant_called(instance, slug)?;
+        let new_slug = new_slug.filter(|to| to != slug);
+        let name = name.filter(|name| name.as_str() != record.name);
+        if new_slug.is_none() && name.is_none() {
+            self.out.line(format_args!("{slug} is called so already: nothing changed"));
+            return Ok(());
+        }
         let to = new_slug.as_ref().unwrap_or(slug).clone();
         instance.directory().rename(record.id, to, name.clone()).await.map_err(|error| {
             let hint = if let RenameError::Taken(slug) = &error { slug_holder(instance, slug) } else { None };
@@ -175,8 +182,9 @@ impl Context {
         slug: &Slug,
         transition: Transition,
     ) -> Result<(), Failure> {
-        let status =
-            instance.directory().change_status(tenant_called(instance, slug)?.id, transition).await?;
+        let id = tenant_called(instance, slug)?.id;
+        let changed = instance.directory().change_status(id, transition).await;
+        let status = changed.map_err(|error| of(slug, error))?;
         self.out.line(format_args!("{slug} is {status} now"));
         Ok(())
     }
@@ -188,7 +196,8 @@ impl Context {
             record.name
         );
         Prompt::process(false).confirm(&consequence, slug)?;
-        instance.directory().change_status(record.id, Transition::Delete).await?;
+        let deleted = instance.directory().change_status(record.id, Transition::Delete).await;
+        deleted.map_err(|error| of(slug, error))?;
         self.out.line(format_args!("{slug} is deleted; `tenant undelete {slug}` brings it back"));
         Ok(())
     }
@@ -239,7 +248,10 @@ impl Context {
             }
             DomainCommand::Remove { slug, domain } => {
                 directory.remove_domain(tenant_called(instance, &slug)?.id, domain.clone()).await?;
-                format!("{domain} leads nowhere now")
+                self.out.line(format_args!("{domain} leads nowhere now"));
+                let left = tenant_called(instance, &slug)?;
+                self.tell_unreachable(&left);
+                return Ok(());
             }
             DomainCommand::Primary { slug, domain } => {
                 directory.set_primary_domain(tenant_called(instance, &slug)?.id, domain.clone()).await?;
@@ -248,6 +260,27 @@ impl Context {
         };
         self.out.line(said);
         Ok(())
+    }
+
+    /// Says so when a tenant has no domain left.
+    fn tell_unreachable(&mut self, record: &TenantRecord) {
+        let slug = &record.slug;
+        if !record.domains.is_empty() {
+            return;
+        }
+        let left = match &self.settings().base_domain {
+            Some(base) => format!("only {slug}.{base} leads to {slug} now"),
+            None => format!("no domain leads to {slug} any more"),
+        };
+        self.out.note(format_args!("{left}: tenant domain add {slug} HOST"));
+    }
+}
+
+/// A change that a tenant's status does not allow, with whose.
+fn of(slug: &Slug, error: ChangeError) -> Failure {
+    match error {
+        ChangeError::Transition(error) => Failure::new(format!("{slug}: {error}")),
+        other => other.into(),
     }
 }
 

@@ -103,8 +103,9 @@ macro_rules! settings {
 }
 
 settings! {
-    /// The key that signs what browsers keep. A Django project's key keeps its users signed in. Change it and
-    /// everybody signs in again.
+    /// The key that signs the forms of pages, so that nobody else can make one. Change it, and a page that was open has
+    /// to be opened again before its form is taken; nobody is signed out, since sessions are kept in tenants' data. The
+    /// key of a Django project can stay.
     secret_key "SECRET_KEY": Option<Secret> =
         Fallback::Unset("a random key, made once and kept in the file `secret_key` of the data folder");
     /// Shows helpful pages where a request fails, which name tenants and hosts. Never for production.
@@ -140,7 +141,8 @@ settings! {
     /// In a database that Django made, replaces a user's password hash by a stronger one when the user signs in.
     /// Django can then no longer check that password, unless it has argon2 installed.
     password_upgrade "PASSWORD_UPGRADE": bool = Fallback::Text("false");
-    /// How many tenants' databases are open at a time. Beyond it, the one used least recently is closed.
+    /// How many tenants' databases have room to be open at a time, with two connections each. Those with one leave room
+    /// for up to half as many more: with 1, two may be open. Beyond it, the one used least recently is closed.
     open_tenants "OPEN_TENANTS": Option<NonZeroUsize> =
         Fallback::Unset("as many as the process's limit of open files allows");
     /// How many connections each of the two roles has to each PostgreSQL server at most. Beyond it, tenants take turns.
