@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 
 use crate::TenantDb;
 use crate::directory::{Changed, Directory, DirectoryError};
-use crate::migrate::{History, Registry, RegistryError, judge};
+use crate::migrate::{History, Registry, RegistryError, guard, judge};
 use crate::places::{DIRECTORY, Exposed, Location, PlaceError, Places, UnknownPlace};
 use crate::postgres::{Door, Server};
 use crate::sqlite::{DataFile, Pool, PoolConfig, Synchronous};
@@ -195,6 +195,9 @@ impl Instance {
 
     /// The gate before a tenant's data: whether it is of a version that this program serves.
     fn gate(&self, store: &Store) -> Gate {
+        if let Store::Sqlite { file, .. } = store {
+            file.guard(guard(Arc::clone(&self.0.history)));
+        }
         let (store, history) = (store.clone(), Arc::clone(&self.0.history));
         Gate::new(move || {
             let (store, history) = (store.clone(), Arc::clone(&history));

@@ -124,7 +124,7 @@ impl From<rusqlite::Error> for DirectoryError {
 }
 
 /// Within what time every process goes by a change that one of them made.
-const PROMISE: Duration = Duration::from_secs(1);
+pub(crate) const PROMISE: Duration = Duration::from_secs(1);
 
 /// What changed in memory: the tenant as it was and as it is.
 pub(crate) struct Changed {

@@ -12,6 +12,7 @@ mod on_server;
 mod owner;
 mod purge;
 mod reconcile;
+mod rest;
 mod template;
 
 pub use create::{CreateError, Home, NewTenant};
@@ -21,6 +22,7 @@ pub use migrate::{MigrateError, PlanError, Target};
 pub use on_server::OnServerError;
 pub use purge::{PurgeError, RETENTION_DAYS, check_purge};
 pub use reconcile::{ReconcileError, Reconciled};
+pub use rest::RestError;
 pub use template::TemplateError;
 
 /// Runs the steps of a change to their end even when whoever asked for it goes away: dropped half-way, it would stay

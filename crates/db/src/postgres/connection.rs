@@ -31,9 +31,9 @@ const PROOF_TIMEOUT: Duration = Duration::from_secs(5);
 /// The most bytes that the rows of one answer take: what one answer takes of the memory, all tenants lack.
 const MOST_BYTES: usize = 256 * 1_024 * 1_024;
 
-/// Whether the role may pass over what keeps tenants apart.
+/// Whether the role, or one that it may become, passes over what keeps tenants apart.
 const IS_UNSAFE: &str = "SELECT bool_or(rolsuper OR rolbypassrls) FROM pg_roles \
-                         WHERE rolname IN (current_user, session_user)";
+                         WHERE pg_has_role(session_user, oid, 'MEMBER')";
 
 /// What an application's own SQL may have left in the session is taken away: it can set anything by `set_config`, and
 /// make temporary tables, which would come before another tenant's own. It stands in one message with the end of the

@@ -12,7 +12,9 @@ pub(crate) enum PostgresError {
     #[error("the database server can't be reached")]
     Unreachable(#[source] Option<tokio_postgres::Error>),
     /// The role that signs in may pass over what keeps tenants apart.
-    #[error("the role {0} is a superuser or bypasses row-level security: name one that does neither")]
+    #[error(
+        "the role {0} is a superuser or bypasses row-level security, or may become one that does: name another"
+    )]
     UnsafeRole(String),
     /// The tenant's database or schema is not there.
     #[error("the tenant's data is not there")]

@@ -9,8 +9,9 @@ use tenantry_core::TenantId;
 use super::pace::Pace;
 use super::pool::Shared;
 
-/// How many steps of SQLite's machine pass between two looks at the clock: some 20 µs of work.
-pub(super) const STEPS: i32 = 2_000;
+/// How many steps of SQLite's machine pass between two looks at the clock: some microseconds of work, unless a step is
+/// over a large value, in the middle of which nothing stops SQLite.
+pub(super) const STEPS: i32 = 250;
 
 /// The clock of one connection.
 #[derive(Clone, Debug, Default)]
@@ -68,6 +69,11 @@ impl JobClock {
     /// Stops the clock; the answer is the pace at which a read ran in the end.
     pub(super) fn stop(&self) -> Option<Pace> {
         Some(self.lock().take()?.place?.pace)
+    }
+
+    /// Stops the clock of a job that began by [`JobClock::start_here`]; whether it took longer than it may.
+    pub(super) fn stop_here(&self) -> bool {
+        self.lock().take().is_some_and(|running| running.started.elapsed() > running.deadline)
     }
 
     /// Whether the job was stopped at the end of its slice.

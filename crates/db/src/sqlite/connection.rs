@@ -13,6 +13,7 @@ use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, DEFAULT_NAME, ErrorCode, OpenFlags};
 
 use super::clock::{JobClock, STEPS};
+use super::error::EngineError;
 use super::pool::Synchronous;
 
 /// What a connection is for.
@@ -90,6 +91,38 @@ impl OpenConnection {
         let done = self.db.execute_batch(sql);
         self.control.store(false, Ordering::Relaxed);
         done
+    }
+
+    /// Begins a transaction that writes, and undoes it where `first` fails.
+    pub(super) fn begin(
+        &self,
+        first: impl FnOnce(&Connection) -> Result<(), EngineError>,
+    ) -> Result<(), EngineError> {
+        self.control("BEGIN IMMEDIATE")?;
+        first(&self.db).inspect_err(|_| self.roll_back())
+    }
+
+    /// Runs `job` in one transaction, which is kept where it succeeds.
+    pub(super) fn in_one<T>(
+        &self,
+        job: impl FnOnce(&Connection) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
+        self.begin(|_| Ok(()))?;
+        let done = job(&self.db).and_then(|done| {
+            self.control("COMMIT")?;
+            Ok(done)
+        });
+        done.inspect_err(|_| self.roll_back())
+    }
+
+    /// Undoes the transaction that is open, if SQLite has not done so by itself. A connection on which that fails is
+    /// closed by whoever finds it so.
+    fn roll_back(&self) {
+        if self.in_transaction()
+            && let Err(error) = self.control("ROLLBACK")
+        {
+            tracing::debug!(%error, "a transaction could not be rolled back: its connection is closed");
+        }
     }
 
     /// Writes the log back into the file and empties it, unless another process is in the way.

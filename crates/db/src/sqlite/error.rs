@@ -15,6 +15,9 @@ pub(crate) enum EngineError {
     /// The transaction has ended.
     #[error("the transaction has ended")]
     TransactionEnded,
+    /// The file's guard does not let it be written to.
+    #[error("the tenant's data is of another version than the program")]
+    Guarded,
     /// The operation ran past its deadline and was stopped.
     #[error("the operation took too long")]
     Timeout,

@@ -1,23 +1,31 @@
 //! A tenant's file by name, and the operating system's lock that tells other processes that it is in use.
 
+use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rusqlite::Connection;
 use rustix::fs::OFlags;
 use tenantry_core::TenantId;
 
+use super::error::EngineError;
+
 /// One tenant's file, from its activation to the next change of its status.
-#[derive(Debug)]
 pub(crate) struct DataFile {
     /// The tenant whose file it is: the key of everything that is kept for it.
     tenant: TenantId,
     path: PathBuf,
     lock: PathBuf,
     closed: AtomicBool,
+    guard: OnceLock<Guard>,
 }
+
+/// Asks a file, in the transaction of a write, whether it may be written to just now.
+type Guard = Box<dyn Fn(&Connection) -> rusqlite::Result<bool> + Send + Sync>;
 
 /// A lock on a tenant's `.lock` file, shared while it is served, exclusive while it is made, purged or replaced.
 /// The system lets go of it when the process ends, however it ends.
@@ -39,11 +47,20 @@ pub(crate) enum LockError {
     Io(#[source] io::Error),
 }
 
+impl fmt::Debug for DataFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DataFile")
+            .field("tenant", &self.tenant)
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
 impl DataFile {
     /// The file at `path`, guarded by the lock file at `lock`. Both are absolute, so that SQLite never takes one for
     /// a URI.
     pub(crate) fn new(tenant: TenantId, path: PathBuf, lock: PathBuf) -> Self {
-        Self { tenant, path, lock, closed: AtomicBool::new(false) }
+        Self { tenant, path, lock, closed: AtomicBool::new(false), guard: OnceLock::new() }
     }
 
     /// An empty database at `path`, as a tenant's.
@@ -66,6 +83,27 @@ impl DataFile {
     /// How long its log is, in bytes; 0 where it has none.
     pub(super) fn log_length(&self) -> u64 {
         std::fs::metadata(beside(&self.path, "-wal")).map_or(0, |log| log.len())
+    }
+
+    /// Lets every write ask `guard` first, in its own transaction. The first guard stays.
+    pub(crate) fn guard(
+        &self,
+        guard: impl Fn(&Connection) -> rusqlite::Result<bool> + Send + Sync + 'static,
+    ) {
+        self.guard.get_or_init(|| Box::new(guard));
+    }
+
+    /// Whether writes ask first.
+    pub(super) fn is_guarded(&self) -> bool {
+        self.guard.get().is_some()
+    }
+
+    /// Asks the guard, in a transaction that writes.
+    pub(super) fn ask_guard(&self, db: &Connection) -> Result<(), EngineError> {
+        match self.guard.get().map_or(Ok(true), |guard| guard(db))? {
+            true => Ok(()),
+            false => Err(EngineError::Guarded),
+        }
     }
 
     /// Ends this file's use for good: every later operation on it is refused.

@@ -24,6 +24,12 @@ pub(super) const READERS: usize = 3;
 /// The most of them that are slow, so that a quick one always finds a connection.
 const SLOW_READERS: usize = READERS - 1;
 
+/// How many short reads make up for a long one. One alone does not count: its thread may have had to wait for a core.
+const LONG_READ: u8 = 16;
+
+/// The most that is remembered of them.
+const MOST_LONG_READS: u8 = 4 * LONG_READ;
+
 /// The most jobs that wait in one queue of a file: many more than requests are served at a time, and few enough that a
 /// flood on one tenant is bounded.
 const WAITING: usize = 1_024;
@@ -111,8 +117,9 @@ pub(super) struct Lane {
     pub(super) last_used: u64,
     /// The use by which the lane stands among those with something open.
     pub(super) noted: Option<u64>,
-    /// The last read took longer than a glance: the next does not try to run where it is asked for.
-    pub(super) long_reads: bool,
+    /// Grows with each read that took longer than a glance, and shrinks with each other: where it is large, reads do not
+    /// try to run where they are asked for.
+    pub(super) long_reads: u8,
     /// Whether the lane stands in the pool's queues of lanes with something to do.
     pub(super) in_reads: [bool; PACES],
     pub(super) in_writes: bool,
@@ -172,7 +179,7 @@ impl Lane {
             descriptors: 0,
             last_used: 0,
             noted: None,
-            long_reads: false,
+            long_reads: 0,
             in_reads: [false; PACES],
             in_writes: false,
             closed: Vec::new(),
@@ -237,9 +244,18 @@ impl Lane {
     /// Whether a read may run on the thread that asks for it: short by all one knows, and out of nobody's turn.
     pub(super) fn can_lend(&self) -> bool {
         !self.held
-            && !self.long_reads
+            && self.long_reads <= LONG_READ
             && self.reads[Pace::QUICK.index()].is_empty()
             && self.running_reads() < READERS
+    }
+
+    /// Remembers whether a read took longer than a glance.
+    pub(super) fn note_read(&mut self, long: bool) {
+        self.long_reads = if long {
+            (self.long_reads + LONG_READ).min(MOST_LONG_READS)
+        } else {
+            self.long_reads.saturating_sub(1)
+        };
     }
 
     /// Whether a write could start now, given descriptors.

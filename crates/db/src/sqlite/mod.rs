@@ -2,7 +2,8 @@
 //!
 //! A read that takes no more than a *glance*, as nearly all do, runs on the thread that asks for it, if the file is open
 //! and nothing waits for it: the way to another thread and back costs more than the read. What outlives a glance is
-//! stopped and starts anew in the queue.
+//! stopped and starts anew in the queue; where it happened more than once of late, reads do not try. A step over a large
+//! value can't be stopped, so that a read of some may take longer than a glance, once or twice.
 //!
 //! Other work for a file waits in that file's *lane*. A few threads take turns over the lanes, so that a tenant with much
 //! to do waits for itself and not others for it:

@@ -3,8 +3,8 @@
 //! Each pace has places of its own, so that a read never waits for one that takes more than ten times as long. Slow
 //! reads are known only by having been slow: one that outlives its slice takes a place at the next pace and goes on; if
 //! there is none, or its tenant has one already, it is stopped and runs again when its turn for such a place comes. What
-//! it did by then is lost, and that is at most a ninth of what it then does. In return no read ever holds a place beyond
-//! its slice, no thread is held by a read that waits, and all that the slowest reads of any number of tenants can take are
+//! it did by then is lost, and that is at most a ninth of what it then does. In return no read holds a place beyond its slice
+//! (by more than a step of SQLite's machine, which is long only over a large value), no thread is held by a read that waits, and all that the slowest reads of any number of tenants can take are
 //! the places of the slowest pace.
 
 use std::time::Duration;

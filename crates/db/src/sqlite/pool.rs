@@ -93,14 +93,24 @@ impl Pool {
         Self::new(PoolConfig { descriptors: 200, deadline, synchronous: Synchronous::Normal, log: u64::MAX })
     }
 
-    /// Runs `job` on the file's one connection that writes, each statement a transaction of its own.
+    /// Runs `job` on the file's one connection that writes, each statement a transaction of its own; on a guarded file
+    /// all in one, in which the guard is asked first.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
         file: &Arc<DataFile>,
         job: impl FnOnce(&Connection) -> Result<T, rusqlite::Error> + Send + 'static,
     ) -> Result<T, EngineError> {
+        let written = Arc::clone(file);
         self.run(file, Queue::Writes, move |connection| {
-            (job(&connection.db).map_err(Into::into), After::Nothing)
+            let done = if written.is_guarded() {
+                connection.in_one(|db| {
+                    written.ask_guard(db)?;
+                    Ok(job(db)?)
+                })
+            } else {
+                job(&connection.db).map_err(Into::into)
+            };
+            (done, After::Nothing)
         })
         .await
     }
@@ -108,15 +118,16 @@ impl Pool {
     /// Begins a transaction (BEGIN IMMEDIATE) once the writer is free.
     pub(crate) async fn begin(&self, file: &Arc<DataFile>) -> Result<Lease, EngineError> {
         let (pool, leased) = (self.clone(), Arc::clone(file));
-        self.run(file, Queue::Writes, move |connection| match connection.control("BEGIN IMMEDIATE") {
+        self.run(file, Queue::Writes, move |connection| match connection.begin(|db| leased.ask_guard(db)) {
             // Dropped if nobody waits for it any more, which ends the transaction.
             Ok(()) => (Ok(Lease::new(pool, leased)), After::Leased),
-            Err(error) => (Err(error.into()), After::Nothing),
+            Err(error) => (Err(error), After::Nothing),
         })
         .await
     }
 
-    /// Ends the use of a tenant's file, and waits until nothing of it is open here.
+    /// Ends the use of a tenant's file, and waits until nothing of it is open here, unless it was just now being closed to
+    /// make room: that ends within moments, and the file's lock tells.
     pub(crate) async fn close(&self, tenant: TenantId) {
         // An error means that the sender is gone, and with it the lane.
         let _ = self.begin_close(tenant).await;

@@ -65,7 +65,7 @@ impl Pool {
         connection.clock.start_here(GLANCE);
         let outcome = catch_unwind(AssertUnwindSafe(|| job(&connection.db).map_err(EngineError::from)))
             .unwrap_or(Err(EngineError::Panicked));
-        connection.clock.stop();
+        let long_read = connection.clock.stop_here();
         let outlived = matches!(outcome, Err(EngineError::Timeout));
         // As on the pool's own threads: after a panic, or with a transaction open, nobody gets the connection again.
         let fit = !matches!(outcome, Err(EngineError::Panicked)) && !connection.in_transaction();
@@ -77,7 +77,7 @@ impl Pool {
             lost: NEXT_CONNECTION,
             again: None,
             long_log: false,
-            long_read: outlived,
+            long_read,
         });
         (!outlived).then_some(outcome)
     }

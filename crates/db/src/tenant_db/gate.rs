@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,13 +12,19 @@ use crate::model::{QueryError, VersionError};
 /// it was killed before the directory heard of it.
 const KNOWN: Duration = Duration::from_millis(500);
 
+/// How long it is known that the data can be served, when nothing is heard: whoever migrates it may be killed before the
+/// directory hears of it. What is written to a SQLite file asks in its own transaction.
+const TRUSTED: Duration = Duration::from_secs(1);
+
 /// A look at the data, which is an error where this program can't serve it.
 pub(super) type Look = Pin<Box<dyn Future<Output = Result<(), QueryError>> + Send>>;
 
-/// What stands before one tenant's data. Open, it costs one load of an atomic.
+/// What stands before one tenant's data. Open, it costs a look at the clock.
 pub(crate) struct Gate {
     look: Box<dyn Fn() -> Look + Send + Sync>,
-    open: AtomicBool,
+    made: Instant,
+    /// Milliseconds after it was made until which it is open; 0: it is closed.
+    open_until: AtomicU64,
     seen: Mutex<Seen>,
 }
 
@@ -32,7 +38,8 @@ struct Seen {
 impl Gate {
     /// The gate before the data that `look` looks at. Nothing is known of it yet.
     pub(crate) fn new(look: impl Fn() -> Look + Send + Sync + 'static) -> Self {
-        Self { look: Box::new(look), open: AtomicBool::new(false), seen: Mutex::default() }
+        let (made, open_until) = (Instant::now(), AtomicU64::new(0));
+        Self { look: Box::new(look), made, open_until, seen: Mutex::default() }
     }
 
     /// A gate before data without a ledger.
@@ -46,12 +53,12 @@ impl Gate {
         let mut seen = self.seen();
         seen.round += 1;
         seen.refused = None;
-        self.open.store(false, Ordering::Release);
+        self.open_until.store(0, Ordering::Release);
     }
 
     /// Whether the data is known to be served by this program.
     pub(crate) fn is_open(&self) -> bool {
-        self.open.load(Ordering::Acquire)
+        self.now() < self.open_until.load(Ordering::Acquire)
     }
 
     /// Ready once it is known whether the data can be served.
@@ -101,9 +108,15 @@ impl Gate {
             // What could not be looked at is as it was.
             Err(_) => return true,
         };
-        self.open.store(refused.is_none(), Ordering::Release);
+        let trusted = u64::try_from(TRUSTED.as_millis()).unwrap_or(u64::MAX);
+        let until = if refused.is_none() { self.now() + trusted } else { 0 };
+        self.open_until.store(until, Ordering::Release);
         seen.refused = refused;
         true
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.made.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -113,6 +126,6 @@ impl Gate {
 
 impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gate").field("open", &self.open).finish_non_exhaustive()
+        f.debug_struct("Gate").field("open", &self.is_open()).finish_non_exhaustive()
     }
 }

@@ -15,9 +15,11 @@ pub(crate) fn query_error(error: EngineError) -> QueryError {
         EngineError::Crowded => QueryError::Crowded,
         EngineError::Lock(LockError::Held) => QueryError::Busy,
         EngineError::Lock(LockError::Missing) => QueryError::Gone,
-        inside @ (EngineError::Panicked | EngineError::NoThread | EngineError::Lock(_)) => {
-            QueryError::Database(inside.into())
-        }
+        // Whoever asked looks at the version again, as after any error of the database, and says which it is.
+        inside @ (EngineError::Panicked
+        | EngineError::NoThread
+        | EngineError::Guarded
+        | EngineError::Lock(_)) => QueryError::Database(inside.into()),
         EngineError::Sqlite(error) => sqlite_error(error),
     }
 }

@@ -101,7 +101,15 @@ impl TenantDb {
             return Err(QueryError::NestedTransaction);
         }
         self.ready().await?;
-        Ok(Open { begun: self.store.begin().await?, spoiled: AtomicBool::new(false) })
+        match self.store.begin().await {
+            Ok(begun) => Ok(Open { begun, spoiled: AtomicBool::new(false) }),
+            // As at the end of an operation: the data may have been migrated a moment ago.
+            Err(QueryError::Database(error)) => {
+                self.gate.look_again().await?;
+                Err(QueryError::Database(error))
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 

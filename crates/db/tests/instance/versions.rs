@@ -1,6 +1,9 @@
 //! Data that is behind or ahead of the program: refused, that tenant's alone, until it is of the same version again.
 
+use std::future::poll_fn;
 use std::num::NonZeroUsize;
+use std::pin::{Pin, pin};
+use std::task::Poll;
 
 use tenantry_core::Transition;
 use tenantry_db::lifecycle::Target;
@@ -173,4 +176,76 @@ async fn data_with_another_past_is_refused_with_what_is_not_the_same() {
         refused.to_string().contains("notes.0002_tags was changed after it had been applied"),
         "{refused}"
     );
+}
+
+async fn poll_once<T>(mut future: Pin<&mut impl Future<Output = T>>) -> Poll<T> {
+    poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await
+}
+
+/// A newer program has migrated the data and was killed before the directory heard of it: nobody else will say so.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_written_into_data_that_was_migrated_while_the_write_waited() {
+    const APPLIED: &str = "INSERT INTO tenantry_migration (app, name, checksum, additive, adopted, applied) \
+                           VALUES ('notes', '0002_new', 'x', ?, 0, CURRENT_TIMESTAMP)";
+    let site = Site::new();
+    let instance = site.open();
+    for (name, additive) in [("acme", false), ("globex", true)] {
+        let record = make(&instance, name).await;
+        let db = door(&instance, name);
+        write(&db, "before").await.unwrap();
+        let newer = sqlite(&file_of(&site, &record));
+        newer.execute_batch("BEGIN IMMEDIATE").unwrap();
+        newer.execute(APPLIED, [additive]).unwrap();
+        let mut waits = pin!(write(&db, "late"));
+        let mut waits_too = pin!(db.transaction(async |tx| write(&tx, "later").await));
+        assert!(
+            poll_once(waits.as_mut()).await.is_pending() && poll_once(waits_too.as_mut()).await.is_pending()
+        );
+        newer.execute_batch("COMMIT").unwrap();
+        let ahead = VersionError::Ahead { unknown: "notes.0002_new".to_owned() };
+        for outcome in [waits.await, waits_too.await] {
+            match outcome {
+                Ok(_) => assert!(additive, "{name}"),
+                Err(QueryError::Version(refused)) => assert_eq!((refused, additive), (ahead.clone(), false)),
+                Err(other) => unreachable!("{other:?}"),
+            }
+        }
+        let count: i64 = newer.query_row("SELECT count(*) FROM notes_note", (), |row| row.get(0)).unwrap();
+        assert_eq!(count, if additive { 3 } else { 1 }, "{name}");
+    }
+
+    // Nothing is written, and no statement fails: what is read is looked at again all the same.
+    let record = make(&instance, "initech").await;
+    let db = door(&instance, "initech");
+    write(&db, "before").await.unwrap();
+    sqlite(&file_of(&site, &record)).execute(APPLIED, [false]).unwrap();
+    until("that initech is ahead", async || titles(&db).await.is_err()).await;
+}
+
+#[tokio::test]
+async fn a_file_can_be_replaced_once_its_tenant_is_at_rest() {
+    let site = Site::new();
+    let (instance, beside) = (site.open(), site.open());
+    let acme = make(&instance, "acme").await;
+    let (path, copy) = (file_of(&site, &acme), site.path("copy.db"));
+    write(&door(&instance, "acme"), "old").await.unwrap();
+    sqlite(&path).execute("VACUUM INTO ?", [copy.to_str().unwrap()]).unwrap();
+    write(&door(&instance, "acme"), "new").await.unwrap();
+
+    // In another process: the server beside it still has the file open, and has not heard of anything.
+    beside.directory().change_status(acme.id, Transition::Suspend).await.unwrap();
+    beside.at_rest(acme.id).await.unwrap();
+    assert!(!path.with_extension("db-wal").exists());
+    std::fs::copy(&copy, &path).unwrap();
+    beside.directory().change_status(acme.id, Transition::Activate).await.unwrap();
+    let seen = async || {
+        let record = instance.directory().record_by_id(acme.id).unwrap();
+        record.status == tenantry_core::Status::Active && titles(&door(&instance, "acme")).await.is_ok()
+    };
+    until("that acme is served again", seen).await;
+    assert_eq!(titles(&door(&instance, "acme")).await.unwrap(), ["old"]);
+    write(&door(&instance, "acme"), "after").await.unwrap();
+    instance.close().await;
+    let stored = site.open();
+    assert_eq!(titles(&door(&stored, "acme")).await.unwrap(), ["old", "after"]);
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod hints;
 mod instance;
 mod logging;
 mod migrate;

@@ -6,12 +6,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
-use tenantry_core::{Alias, HostName, Isolation, Slug, Status, TenantName, TenantRecord, Transition};
+use tenantry_core::{
+    Alias, HostName, Isolation, Slug, Status, TenantId, TenantName, TenantRecord, Transition,
+};
 use tenantry_db::Instance;
-use tenantry_db::directory::{ChangeError, DomainError, RenameError, TenantDetails};
-use tenantry_db::lifecycle::{CreateError, Home, NewTenant, RETENTION_DAYS, check_purge};
+use tenantry_db::directory::{DomainError, RenameError, TenantDetails};
+use tenantry_db::lifecycle::{Home, NewTenant, RETENTION_DAYS, check_purge};
 
 use super::Context;
+use super::hints::{domain_holder, explain, not_allowed, slug_holder, with_hint};
 use super::instance::{no_tenant, tenant_called};
 use crate::cli::args::{CreateArgs, DomainCommand, ListArgs, TenantCommand};
 use crate::cli::{Failure, FleetProgress, Output, Prompt, counted, read_tenants_file};
@@ -57,7 +60,8 @@ impl Context {
             TenantCommand::Delete { slug } => self.delete(instance, &slug).await,
             TenantCommand::Undelete { slug } => {
                 let id = tenant_called(instance, &slug)?.id;
-                let status = instance.directory().undelete(id).await.map_err(|error| of(&slug, error))?;
+                let status =
+                    instance.directory().undelete(id).await.map_err(|error| not_allowed(&slug, error))?;
                 self.out.line(format_args!("{slug} is {status} again"));
                 Ok(())
             }
@@ -184,9 +188,21 @@ impl Context {
     ) -> Result<(), Failure> {
         let id = tenant_called(instance, slug)?.id;
         let changed = instance.directory().change_status(id, transition).await;
-        let status = changed.map_err(|error| of(slug, error))?;
+        let status = changed.map_err(|error| not_allowed(slug, error))?;
         self.out.line(format_args!("{slug} is {status} now"));
+        self.rest(instance, id, slug).await;
         Ok(())
+    }
+
+    /// Waits until nobody works on the data of a tenant that is not served any more: whoever typed the command may go on
+    /// to the tenant's files.
+    async fn rest(&mut self, instance: &Instance, id: TenantId, slug: &Slug) {
+        let serves = |record: Arc<TenantRecord>| record.status == Status::Active;
+        if !instance.directory().record_by_id(id).is_some_and(serves)
+            && let Err(error) = instance.at_rest(id).await
+        {
+            self.out.warn(format_args!("{slug}: {error}"));
+        }
     }
 
     async fn delete(&mut self, instance: &Instance, slug: &Slug) -> Result<(), Failure> {
@@ -197,8 +213,9 @@ impl Context {
         );
         Prompt::process(false).confirm(&consequence, slug)?;
         let deleted = instance.directory().change_status(record.id, Transition::Delete).await;
-        deleted.map_err(|error| of(slug, error))?;
+        deleted.map_err(|error| not_allowed(slug, error))?;
         self.out.line(format_args!("{slug} is deleted; `tenant undelete {slug}` brings it back"));
+        self.rest(instance, record.id, slug).await;
         Ok(())
     }
 
@@ -276,14 +293,6 @@ impl Context {
     }
 }
 
-/// A change that a tenant's status does not allow, with whose.
-fn of(slug: &Slug, error: ChangeError) -> Failure {
-    match error {
-        ChangeError::Transition(error) => Failure::new(format!("{slug}: {error}")),
-        other => other.into(),
-    }
-}
-
 fn server_home(server: Option<&Alias>, isolation: Option<Isolation>) -> Home {
     Home::Server { alias: server.cloned(), isolation }
 }
@@ -309,67 +318,6 @@ fn from_file(
         home: server_home(server, isolation),
     });
     Ok(new.collect())
-}
-
-/// An error of a creation, with what may help.
-fn explain(instance: &Instance, error: CreateError) -> Failure {
-    let hint = match &error {
-        CreateError::SlugTaken(slug) => slug_holder(instance, slug),
-        CreateError::DomainTaken(domain) => {
-            domain_holder(instance, domain).or_else(|| Some("it is given twice".to_owned()))
-        }
-        CreateError::DatabaseTaken(alias) => database_holder(instance, alias),
-        CreateError::Place(_) => Some(places_left(instance)),
-        _ => None,
-    };
-    with_hint(error, hint)
-}
-
-fn with_hint(error: impl std::error::Error, hint: Option<String>) -> Failure {
-    let failure = Failure::from(error);
-    match hint {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
-}
-
-/// Who has a slug, and how it becomes free.
-fn slug_holder(instance: &Instance, slug: &Slug) -> Option<String> {
-    let record = instance.directory().record(slug)?;
-    Some(match record.status {
-        Status::Deleted => format!(
-            "its tenant was deleted: `tenant undelete {slug}` brings it back, `tenant purge {slug}` frees the slug"
-        ),
-        _ => format!("take another one, or give its tenant another: tenant rename {slug} NEW_SLUG"),
-    })
-}
-
-/// Which tenant a domain leads to, and how it becomes free.
-fn domain_holder(instance: &Instance, domain: &HostName) -> Option<String> {
-    let records = instance.directory().records();
-    let holder = records.iter().find(|record| record.domains.contains(domain))?;
-    Some(format!("it leads to {0}; to free it: tenant domain remove {0} {domain}", holder.slug))
-}
-
-/// Which tenant claims a database.
-fn database_holder(instance: &Instance, alias: &Alias) -> Option<String> {
-    let records = instance.directory().records();
-    let holder = records.iter().find(|record| record.placement.alias() == alias)?;
-    Some(format!(
-        "it is all {}'s: give the new tenant another, or none and it gets a file of its own",
-        holder.slug
-    ))
-}
-
-/// Where a new tenant's data could be.
-fn places_left(instance: &Instance) -> String {
-    let unclaimed = instance.unclaimed();
-    let known: Vec<String> =
-        unclaimed.iter().map(|alias| format!("DB_{}", alias.as_str().to_uppercase())).collect();
-    match known.as_slice() {
-        [] => "databases and servers are set as DB_NAME=PATH, in .env or the environment".to_owned(),
-        known => format!("databases that nobody claims yet: {}", known.join(", ")),
-    }
 }
 
 fn tell_made(out: &mut Output, record: &TenantRecord) {

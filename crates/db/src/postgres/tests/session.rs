@@ -92,15 +92,21 @@ async fn what_ends_a_statement_never_ends_the_next() {
 async fn a_role_that_nothing_keeps_apart_is_refused() {
     on_each(async |place| {
         let name = place.url.user();
-        for (attribute, safe) in
-            [("SUPERUSER", false), ("NOSUPERUSER BYPASSRLS", false), ("NOBYPASSRLS", true)]
-        {
-            place.administrator.batch_execute(&format!("ALTER ROLE {name} {attribute}")).await.unwrap();
+        let group = format!("{name}_bypassing");
+        for (change, safe) in [
+            (format!("ALTER ROLE {name} SUPERUSER"), false),
+            (format!("ALTER ROLE {name} NOSUPERUSER BYPASSRLS"), false),
+            (format!("ALTER ROLE {name} NOBYPASSRLS"), true),
+            // What it is not, it could become.
+            (format!("CREATE ROLE {group} BYPASSRLS; GRANT {group} TO {name}"), false),
+            (format!("DROP ROLE {group}"), true),
+        ] {
+            place.administrator.batch_execute(&change).await.unwrap();
             let ran = place.rig(1, HANG).door(1).run(&query("SELECT 1")).await;
             match ran {
-                Ok(_) => assert!(safe, "{attribute}"),
+                Ok(_) => assert!(safe, "{change}"),
                 Err(error) => {
-                    assert!(matches!(error, PostgresError::UnsafeRole(_)) && !safe, "{attribute}: {error:?}");
+                    assert!(matches!(error, PostgresError::UnsafeRole(_)) && !safe, "{change}: {error:?}");
                 }
             }
         }

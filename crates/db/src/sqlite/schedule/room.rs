@@ -76,7 +76,7 @@ impl State {
         }
         if let Queue::Reads(pace) = done.queue {
             lane.reading[pace.index()] -= 1;
-            lane.long_reads = done.long_read;
+            lane.note_read(done.long_read);
             lane.readers.extend(done.connection);
         } else {
             lane.writer = done.connection;

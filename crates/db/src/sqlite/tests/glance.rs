@@ -34,3 +34,33 @@ async fn a_short_read_runs_where_it_is_asked_for_and_a_long_one_starts_anew_on_a
     assert_ne!(short().await, here, "the one after a long read does not try");
     timeout(HANG, soon_here()).await.unwrap();
 }
+
+/// Nothing stops SQLite in the middle of a large value, so that each of these is read to its end wherever it runs.
+#[tokio::test]
+async fn reads_of_large_values_move_to_a_thread_and_stay_there_between_short_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let pool = pool(100, HANG);
+    let file = file(folder.path(), 1);
+    let make = "CREATE TABLE large (content BLOB); INSERT INTO large VALUES (randomblob(32000000))";
+    pool.write(&file, move |db| db.execute_batch(make)).await.unwrap();
+    let here = thread::current().id();
+    let large = async || {
+        let copied = pool.read(&file, |db| {
+            let length = db
+                .query_row("SELECT content FROM large", [], |row| row.get(0).map(|all: Vec<u8>| all.len()))?;
+            Ok((length, thread::current().id()))
+        });
+        let (length, place) = timeout(HANG, copied).await.unwrap().unwrap();
+        assert_eq!(length, 32_000_000);
+        place
+    };
+    for _ in 0..2 {
+        large().await;
+    }
+    for _ in 0..3 {
+        for _ in 0..4 {
+            pool.read(&file, |db| db.query_row("SELECT 1", [], |_| Ok(()))).await.unwrap();
+        }
+        assert_ne!(large().await, here);
+    }
+}
