@@ -201,30 +201,10 @@ impl HostName {
         self.0.starts_with('[') || last_label(&self.0).iter().all(u8::is_ascii_digit)
     }
 
-    /// The one label that stands before `base`, as `acme` does in `acme.tenants.example`.
-    ///
-    /// ```
-    /// use tenantry_core::HostName;
-    ///
-    /// let base: HostName = "tenants.example".parse()?;
-    /// assert_eq!("acme.tenants.example".parse::<HostName>()?.label_under(&base), Some("acme"));
-    /// assert_eq!("www.acme.tenants.example".parse::<HostName>()?.label_under(&base), None, "two labels");
-    /// assert_eq!("eviltenants.example".parse::<HostName>()?.label_under(&base), None);
-    /// # Ok::<(), tenantry_core::HostError>(())
-    /// ```
-    #[must_use]
-    pub fn label_under(&self, base: &Self) -> Option<&str> {
-        self.labels_under(base).filter(|labels| !labels.contains('.'))
-    }
-
     /// Whether this is a name below `base`, at any depth. No name is below itself.
     #[must_use]
     pub fn is_subdomain_of(&self, base: &Self) -> bool {
-        self.labels_under(base).is_some()
-    }
-
-    fn labels_under(&self, base: &Self) -> Option<&str> {
-        self.0.strip_suffix(&*base.0)?.strip_suffix('.')
+        self.0.strip_suffix(&*base.0).is_some_and(|labels| labels.ends_with('.'))
     }
 
     fn canonical(host: &str) -> Result<Self, HostError> {

@@ -235,7 +235,7 @@ mod tests {
         let base: HostName = "tenants.example".parse().unwrap();
         for text in ["acme", "0x7", "123", &"a".repeat(Slug::MAX_LENGTH)] {
             let host: HostName = format!("{text}.{base}").parse().unwrap();
-            assert_eq!(host.label_under(&base), Some(text));
+            assert!(host.is_subdomain_of(&base), "{text}");
         }
     }
 

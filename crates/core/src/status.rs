@@ -39,7 +39,7 @@ pub enum Transition {
         /// The status that the tenant had when it was deleted.
         to: Restored,
     },
-    /// The start of the end: of a purge, or of the clean-up after a creation that failed.
+    /// The start of the end.
     Purge,
 }
 
@@ -108,7 +108,7 @@ impl Status {
             (Deleted, Transition::Undelete { to: Restored::Active }) => Ok(Active),
             (Deleted, Transition::Undelete { to: Restored::Suspended }) => Ok(Suspended),
             (Deleted, Transition::Undelete { to: Restored::Maintenance }) => Ok(Maintenance),
-            (Provisioning | Deleted, Transition::Purge) => Ok(Deleting),
+            (Deleted, Transition::Purge) => Ok(Deleting),
             (from, transition) => Err(TransitionError { from, transition }),
         }
     }
@@ -172,7 +172,7 @@ mod tests {
         use Transition::{Activate, Delete, Maintain, Purge, Suspend};
         let undelete = Transition::Undelete { to: Restored::Active };
         let table = [
-            (Status::Provisioning, vec![(Activate, Status::Active), (Purge, Status::Deleting)]),
+            (Status::Provisioning, vec![(Activate, Status::Active)]),
             (
                 Status::Active,
                 vec![

@@ -94,8 +94,13 @@ impl App {
     /// Adds routes. They are served on every tenant's host, and their handlers take `Tenant` and `TenantDb` as
     /// arguments.
     ///
+    /// Some paths are Tenantry's own. `/healthz`, `/readyz`, `/api/tenants` and the files below `/_tenantry/` are
+    /// answered for the instance, and a route there is never reached. `/admin`, `/admin/`, `/admin/login/` and `/admin/logout/` are
+    /// every tenant's admin.
+    ///
     /// # Panics
-    /// When a route overlaps one that was added before, as [`Router::merge`] does.
+    /// When a route overlaps one that was added before, as [`Router::merge`] does. One that overlaps the admin's panics
+    /// as `serve` and `demo` start.
     #[must_use]
     pub fn routes(mut self, routes: Router) -> Self {
         self.routes = self.routes.merge(routes);

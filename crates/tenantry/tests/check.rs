@@ -72,3 +72,47 @@ fn a_setting_that_can_t_be_used_is_named_with_its_line() {
     assert!(!run(folder.path(), "serve").status.success());
     assert!(!folder.path().join("data").exists(), "nothing is made");
 }
+
+/// What `words` print, that fail.
+fn failed(folder: &Path, words: &str) -> String {
+    let done = run(folder, words);
+    assert_eq!(done.status.code(), Some(1), "{words}");
+    String::from_utf8(done.stdout).unwrap()
+}
+
+#[test]
+fn a_database_that_is_none_is_a_fault_and_is_not_offered() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::write(folder.join(".env"), "DB_TEST=./bad.txt\nDB_NEW=new.sqlite3\nDB_LINK=link.sqlite3\n")
+        .unwrap();
+    std::fs::write(folder.join("bad.txt"), "Dear Sir or Madam, ".repeat(99)).unwrap();
+    std::fs::write(folder.join("there.sqlite3"), "").unwrap();
+    std::os::unix::fs::symlink(folder.join("there.sqlite3"), folder.join("link.sqlite3")).unwrap();
+    let bad = std::fs::canonicalize(folder.join("bad.txt")).unwrap();
+    let fault = format!("fault: DB_TEST: {} is not a SQLite database\n", bad.display());
+    assert_eq!(failed(folder, "check"), fault, "without an instance");
+    ok(folder, "tenant create acme");
+    let said = failed(folder, "check");
+    assert!(said.starts_with(&fault), "{said}");
+    assert!(!said.contains("--database test`"), "{said}");
+    assert!(said.contains("--database new`") && said.contains("--database link`"), "{said}");
+    assert!(!folder.join("new.sqlite3").exists(), "nothing is made");
+}
+
+#[test]
+fn the_settings_are_shown_beside_one_that_can_t_be_used() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(".env"), "DEBUG=true\nSHUTDOWN_GRACE=soon\nSECRET_KEY=hush\n").unwrap();
+    let fault = "SHUTDOWN_GRACE=soon (.env:2): must be a length of time such as 30s, 500ms or 2m";
+    let said = failed(folder.path(), "check --config");
+    assert!(said.contains(" DEBUG ") && said.ends_with(&format!("fault: {fault}\n")), "{said}");
+    let said = failed(folder.path(), "check --config --json");
+    let json: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(json["faults"], serde_json::json!([fault]));
+    let debug = json["settings"].as_array().unwrap().iter().find(|shown| shown["name"] == "DEBUG").unwrap();
+    assert_eq!((&debug["value"], &debug["origin"]), (&"true".into(), &".env:1".into()));
+    let json: serde_json::Value = serde_json::from_str(&failed(folder.path(), "check --json")).unwrap();
+    assert_eq!((&json["faults"][0], json.get("settings")), (&fault.into(), None));
+    assert!(!said.contains("hush"), "{said}");
+}

@@ -69,14 +69,17 @@ fn a_change_is_told_as_what_it_is() {
         ("tenant rename acme --name Acme", "acme is called Acme now\n"),
         ("tenant rename acme apex", "acme is apex now\n"),
         ("tenant rename apex acme --name Apex", "apex is acme now and is called Apex now\n"),
+        ("tenant rename acme acme --name Ace", "acme is called Ace now\n"),
+        ("tenant rename acme acme", "acme is called so already: nothing changed\n"),
+        ("tenant rename acme acme --name Ace", "acme is called so already: nothing changed\n"),
         ("tenant suspend acme", "acme is suspended now\n"),
     ] {
         assert_eq!(ok(folder, words), said, "{words}");
     }
     for (words, said) in [
-        ("tenant suspend acme", "error: it is suspended already\n"),
-        ("tenant activate globex", "error: it is active already\n"),
-        ("tenant undelete globex", "error: a tenant that is active can't be undeleted\n"),
+        ("tenant suspend acme", "error: acme: it is suspended already\n"),
+        ("tenant activate globex", "error: globex: it is active already\n"),
+        ("tenant undelete globex", "error: globex: a tenant that is active can't be undeleted\n"),
         ("tenant list --page 9 --per-page 1", "error: there is no page 9: the last one is 2\n"),
         ("tenant list --page 2 --search nobody", "error: there is no page 2: the last one is 1\n"),
     ] {
@@ -147,4 +150,82 @@ async fn a_browser_finds_the_icon_and_the_admin_with_its_query() {
         assert_eq!(answer.status(), StatusCode::MOVED_PERMANENTLY);
         assert_eq!(answer.headers()[LOCATION], led);
     }
+}
+
+#[test]
+fn what_is_refused_is_told_with_what_helps() {
+    let folder = two_tenants();
+    let folder = folder.path();
+    ok(folder, "tenant suspend globex");
+    let unknown = "error: there is no tenant nope\nhint: tenant list shows those there are\n";
+    let nowhere = "error: DB_NOPE is not configured\n\
+                   hint: tenant list shows the tenants and their places; --tenant SLUG names one by its slug\n";
+    for (words, said) in [
+        ("tenant show nope", unknown),
+        ("migrate --tenant nope", unknown),
+        ("migrate --plan --tenant nope", unknown),
+        ("showmigrations --tenant nope", unknown),
+        ("manage nope migrate", nowhere),
+        ("manage nope createsuperuser --noinput --username ann", nowhere),
+        (
+            "createsuperuser --tenant globex --noinput --username eve",
+            "error: globex: the tenant is not served: its status is suspended\nhint: tenant activate globex\n",
+        ),
+        (
+            "createsuperuser --tenant acme --noinput",
+            "error: Username is needed, and there is nobody to ask\nhint: give it with --username NAME\n",
+        ),
+    ] {
+        assert_eq!(refused(folder, words), said, "{words}");
+    }
+    for words in ["migrate --jobs 0", "tenant list --page 0", "tenant list --per-page 0"] {
+        let said = refused(folder, words);
+        assert!(said.contains(": it must be a whole number, at least 1\n"), "{words}: {said}");
+    }
+    assert!(refused(folder, "tenant rename acme").contains("<NEW_SLUG|--name <NAME>>"));
+}
+
+#[test]
+fn a_tenant_that_nothing_leads_to_any_more_is_told() {
+    let folder = two_tenants();
+    let folder = folder.path();
+    ok(folder, "tenant domain add acme second.example");
+    assert_eq!(beside(folder, "tenant domain remove acme second.example"), "");
+    let said = beside(folder, "tenant domain remove acme acme.checkhost.local");
+    assert_eq!(said, "no domain leads to acme any more: tenant domain add acme HOST\n");
+    std::fs::write(folder.join(".env"), "BASE_DOMAIN=tenants.example\n").unwrap();
+    let said = beside(folder, "tenant domain remove globex globex.checkhost.local");
+    assert_eq!(said, "only globex.tenants.example leads to globex now: tenant domain add globex HOST\n");
+}
+
+#[test]
+fn the_lines_of_a_hosts_file_are_data_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    ok(folder, "tenant create acme --domain acme.localhost");
+    assert_eq!(ok(folder, "hosts"), "");
+    assert!(beside(folder, "hosts").starts_with("no line is needed: "));
+    assert_eq!(ok(folder, "hosts --json"), "[]\n");
+    ok(folder, "tenant domain add acme acme.example");
+    assert_eq!(
+        (ok(folder, "hosts"), beside(folder, "hosts")),
+        ("127.0.0.1 acme.example\n".into(), String::new())
+    );
+    let line = r#"[{"address":"127.0.0.1","domain":"acme.example","tenant":"acme"}]"#;
+    assert_eq!(ok(folder, "hosts --json"), format!("{line}\n"));
+}
+
+#[test]
+fn migrations_that_can_t_be_read_are_not_nothing_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    ok(folder, "tenant create acme");
+    let tenants = folder.join("data/tenants");
+    let names = files(&tenants);
+    let data = names.iter().find(|name| name.ends_with(".db")).unwrap();
+    std::fs::write(data, "Dear Sir or Madam, ".repeat(99)).unwrap();
+    let done = command(folder).args(["showmigrations", "--tenant", "acme"]).output().unwrap();
+    assert_eq!(done.status.code(), Some(1));
+    let said = String::from_utf8(done.stdout).unwrap();
+    assert!(said.contains("acme") && !said.contains("nothing to do"), "{said}");
 }

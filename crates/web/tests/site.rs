@@ -13,7 +13,7 @@ use common::{Setup, Site, header, start};
 use reqwest::{Method, Response};
 use tenantry_core::{Tenant, Transition};
 use tenantry_db::TenantDb;
-use tenantry_web::http::{HostRules, MountPath, Resolvers};
+use tenantry_web::http::{HostRules, InstanceRoutes, MountPath, Resolvers};
 
 /// Ten times what a change of another program may take to be seen.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -312,4 +312,10 @@ async fn a_server_that_can_t_read_its_directory_is_alive_and_not_ready() {
     assert!(!body.contains("directory") && !body.contains("instance"), "{body}");
     other.execute_batch("ALTER TABLE hidden RENAME TO instance").unwrap();
     until(200).await;
+}
+
+#[test]
+#[should_panic(expected = "the instance's routes are exact paths, and /about/{id} has a parameter")]
+fn a_route_of_the_instance_that_no_path_could_match_is_refused() {
+    let _ = InstanceRoutes::new().route("/about/{id}", get(async || "never reached"));
 }

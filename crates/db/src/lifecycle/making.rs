@@ -43,6 +43,16 @@ fn copy_some(template: &[u8], targets: &[(PathBuf, PathBuf)]) -> Result<(), File
     files::sync_folders_of(targets.iter().flat_map(|(path, lock)| [&**path, lock]))
 }
 
+/// Looks whether a file could be claimed as a tenant's database: it is a SQLite database, or not there yet.
+///
+/// # Errors
+/// Raised when it is something else, can't be read, or only parts of a database that is gone are there.
+pub fn check_database(path: &Path) -> Result<(), CreateError> {
+    // As where the instance is opened: SQLite itself follows no link.
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    is_database(&path).map(drop)
+}
+
 /// Whether there is a file, and it is a SQLite database (an empty file is one).
 ///
 /// Only SQLite opens it: another tenant of this process might have it open, and closing any descriptor of a file ends

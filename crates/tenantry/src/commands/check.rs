@@ -6,15 +6,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
-use tenantry_core::HostPattern;
-use tenantry_db::Instance;
+use tenantry_core::{Alias, HostName, HostPattern, Slug, TenantRecord};
+use tenantry_db::lifecycle::check_database;
+use tenantry_db::{Instance, Location};
 use tenantry_web::rest::TenantsAccess;
 
 use super::Context;
 use super::instance::{behind, unserved};
-use crate::cli::Failure;
 use crate::cli::args::CheckArgs;
-use crate::config::{Effective, Origin};
+use crate::cli::{Failure, Output};
+use crate::config::{Effective, Origin, Problems};
 
 /// Seconds: as long as is right to try https out, and no longer.
 const HSTS_FOR_TRIAL: u32 = 3_600;
@@ -42,14 +43,37 @@ struct Shown {
     origin: String,
 }
 
+/// A line of a hosts file.
+#[derive(Serialize)]
+struct HostsLine<'a> {
+    address: IpAddr,
+    domain: &'a HostName,
+    tenant: &'a Slug,
+}
+
+impl<'a> HostsLine<'a> {
+    /// Those that a tenant needs.
+    fn of(address: IpAddr, record: &'a TenantRecord) -> impl Iterator<Item = Self> {
+        // Browsers and most systems take these for this machine by themselves (RFC 6761, section 6.3).
+        let domains = record.domains.iter().filter(|domain| !domain.as_str().ends_with(".localhost"));
+        domains.map(move |domain| Self { address, domain, tenant: &record.slug })
+    }
+}
+
 impl Context {
     pub(super) async fn check(&mut self, args: &CheckArgs) -> Result<(), Failure> {
-        let settings = args.config.then(|| self.loaded.effective.iter().map(Shown::of).collect::<Vec<_>>());
-        let (mut faults, mut warnings) = (Vec::new(), Vec::new());
+        let settings = shown(args, &self.loaded.effective);
+        let bad = self.bad_databases();
+        let mut faults: Vec<String> =
+            bad.iter().map(|(alias, why)| format!("{}: {why}", variable(alias))).collect();
+        let mut warnings = Vec::new();
         match self.open_if_there() {
             Ok(None) => self.out.note(format_args!("{}; what is configured is checked", self.no_instance())),
             Ok(Some(instance)) => {
                 self.look_through(&instance, &mut faults, &mut warnings).await?;
+                let unclaimed = instance.unclaimed();
+                let usable = unclaimed.iter().filter(|alias| bad.iter().all(|(bad, _)| bad != *alias));
+                warnings.extend(usable.map(tell_unclaimed));
                 if args.deploy {
                     warnings.extend(exposed(&instance));
                 }
@@ -68,20 +92,19 @@ impl Context {
         }
         let failed = !faults.is_empty() || (args.deploy && !warnings.is_empty());
         let checked = Checked { faults, warnings, settings };
-        self.out.data(args.json, &checked, |out| {
-            if let Some(settings) = &checked.settings {
-                let rows = settings
-                    .iter()
-                    .map(|shown| [shown.name.clone(), shown.value.clone(), shown.origin.clone()]);
-                out.table(["SETTING", "VALUE", "FROM"], rows);
-            }
-            checked.faults.iter().for_each(|fault| out.line(format_args!("fault: {fault}")));
-            checked.warnings.iter().for_each(|warning| out.line(format_args!("warning: {warning}")));
-            if checked.faults.is_empty() && checked.warnings.is_empty() {
-                out.line("nothing is amiss");
-            }
+        checked.tell(args, &mut self.out);
+        if failed { Err(found_something()) } else { Ok(()) }
+    }
+
+    /// The configured files that are there and are no databases, and why not.
+    fn bad_databases(&self) -> Vec<(Alias, String)> {
+        let files = self.settings().databases.iter().filter_map(|(alias, location)| match location {
+            Location::File(path) => Some((alias, path)),
+            Location::Folder(_) | Location::Postgres(_) => None,
         });
-        if failed { Err(Failure::new("the check found something")) } else { Ok(()) }
+        files
+            .filter_map(|(alias, path)| Some((alias.clone(), check_database(path).err()?.to_string())))
+            .collect()
     }
 
     async fn look_through(
@@ -94,11 +117,6 @@ impl Context {
         faults.extend(instance.check_servers(SERVER_PATIENCE).await.iter().map(ToString::to_string));
         warnings.extend(instance.unusable().iter().map(ToString::to_string));
         warnings.extend(behind(instance).await?);
-        for alias in instance.unclaimed() {
-            let (name, alias) = (alias.as_str().to_uppercase(), alias.as_str());
-            let remedy = format!("`tenant create SLUG --domain HOST --database {alias}` gives it to one");
-            warnings.push(format!("DB_{name} is no tenant's: {remedy}"));
-        }
         Ok(())
     }
 
@@ -149,23 +167,51 @@ impl Context {
     }
 
     /// Prints what a hosts file needs so that this machine reaches every tenant.
-    pub(super) fn hosts(&mut self) -> Result<(), Failure> {
+    pub(super) fn hosts(&mut self, json: bool) -> Result<(), Failure> {
         let instance = self.open()?;
         let listen = self.settings().listen.host().parse::<IpAddr>().ok();
         let address = listen.filter(|ip| !ip.is_unspecified()).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
         let records = instance.directory().records();
+        let lines: Vec<HostsLine<'_>> =
+            records.iter().flat_map(|record| HostsLine::of(address, record)).collect();
         if records.is_empty() {
             self.out.note("there is no tenant yet: tenant create SLUG --domain HOST makes the first one");
+        } else if lines.is_empty() {
+            let why =
+                "names below localhost are this machine's by themselves, and no tenant has another domain";
+            self.out.note(format_args!("no line is needed: {why}"));
         }
-        for record in records {
-            // Browsers and most systems take these for this machine by themselves (RFC 6761, section 6.3).
-            let domains = record.domains.iter().filter(|domain| !domain.as_str().ends_with(".localhost"));
-            for domain in domains {
-                self.out.line(format_args!("{address} {domain}"));
-            }
-        }
+        self.out.data(json, &lines, |out| {
+            lines.iter().for_each(|line| out.line(format_args!("{} {}", line.address, line.domain)));
+        });
         Ok(())
     }
+}
+
+/// Prints what is wrong with settings, and with `--config` those that are right: just then they are needed.
+pub(super) fn tell_problems(args: &CheckArgs, found: &Problems, out: &mut Output) -> Failure {
+    let faults = found.problems.iter().map(ToString::to_string).collect();
+    let checked = Checked { faults, warnings: Vec::new(), settings: shown(args, &found.effective) };
+    checked.tell(args, out);
+    found_something()
+}
+
+fn found_something() -> Failure {
+    Failure::new("the check found something")
+}
+
+fn shown(args: &CheckArgs, effective: &[Effective]) -> Option<Vec<Shown>> {
+    args.config.then(|| effective.iter().map(Shown::of).collect())
+}
+
+fn tell_unclaimed(alias: &Alias) -> String {
+    let remedy = format!("`tenant create SLUG --domain HOST --database {alias}` gives it to one");
+    format!("{} is no tenant's: {remedy}", variable(alias))
+}
+
+/// The setting that an alias is from.
+fn variable(alias: &Alias) -> String {
+    format!("DB_{}", alias.as_str().to_uppercase())
 }
 
 /// What of the instance others can reach: the first of many.
@@ -176,6 +222,24 @@ fn exposed(instance: &Instance) -> Vec<String> {
         sentences.push(format!("others can reach {} more files", exposed.len() - MOST_EXPOSED));
     }
     sentences
+}
+
+impl Checked {
+    fn tell(&self, args: &CheckArgs, out: &mut Output) {
+        out.data(args.json, self, |out| {
+            if let Some(settings) = &self.settings {
+                let rows = settings
+                    .iter()
+                    .map(|shown| [shown.name.clone(), shown.value.clone(), shown.origin.clone()]);
+                out.table(["SETTING", "VALUE", "FROM"], rows);
+            }
+            self.faults.iter().for_each(|fault| out.line(format_args!("fault: {fault}")));
+            self.warnings.iter().for_each(|warning| out.line(format_args!("warning: {warning}")));
+            if self.faults.is_empty() && self.warnings.is_empty() {
+                out.line("nothing is amiss");
+            }
+        });
+    }
 }
 
 impl Shown {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tenantry_core::{Slug, Tenant, TenantRecord};
-use tenantry_db::lifecycle::Target;
+use tenantry_core::{Slug, Status, Tenant, TenantRecord};
+use tenantry_db::lifecycle::{MigrateError, Target};
 use tenantry_db::model::{QueryError, VersionError};
 use tenantry_db::{Instance, InstanceConfig, Location, TenantDb};
 
@@ -154,7 +154,7 @@ impl Context {
             return tenant_called(instance, slug);
         }
         if let Some(alias) = &scope.database {
-            return Ok(instance.claimant(alias)?);
+            return instance.claimant(alias).map_err(no_target);
         }
         let records = directory.records();
         match records.as_slice() {
@@ -214,8 +214,14 @@ pub(super) fn tenant_called(instance: &Instance, slug: &Slug) -> Result<Arc<Tena
 /// command as for a request.
 pub(super) async fn door(instance: &Instance, record: &Arc<TenantRecord>) -> Result<TenantDb, Failure> {
     let slug = &record.slug;
-    let tenant =
-        Tenant::from_record(Arc::clone(record)).map_err(|error| Failure::new(format!("{slug}: {error}")))?;
+    let tenant = Tenant::from_record(Arc::clone(record)).map_err(|error| {
+        let refused = Failure::new(format!("{slug}: {error}"));
+        match record.status {
+            Status::Suspended | Status::Maintenance => refused.hint(format!("tenant activate {slug}")),
+            Status::Deleted => refused.hint(format!("`tenant undelete {slug}` brings it back")),
+            _ => refused,
+        }
+    })?;
     let db = instance.tenant_db(&tenant)?;
     match db.ready().await {
         Ok(()) => Ok(db),
@@ -230,6 +236,16 @@ pub(super) async fn door(instance: &Instance, record: &Arc<TenantRecord>) -> Res
             })
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Why there is nobody for a command to act on, with what helps.
+pub(super) fn no_target(error: MigrateError) -> Failure {
+    match &error {
+        MigrateError::Unknown(slug) => no_tenant(slug),
+        MigrateError::Place(_) => Failure::from(error)
+            .hint("tenant list shows the tenants and their places; --tenant SLUG names one by its slug"),
+        _ => error.into(),
     }
 }
 

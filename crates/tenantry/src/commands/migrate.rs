@@ -11,6 +11,7 @@ use tenantry_db::lifecycle::Target;
 use tenantry_db::migrate::{Plan, Progress, State};
 
 use super::Context;
+use super::instance::no_target;
 use crate::cli::args::{MigrateArgs, Scope, ShowmigrationsArgs};
 use crate::cli::{Failure, FleetFailure, FleetProgress, Output, counted};
 
@@ -39,7 +40,7 @@ impl Context {
         if target == Target::Fleet {
             self.warn_of_unserved(&instance);
         }
-        let tenants = instance.behind(&target).await?;
+        let tenants = instance.behind(&target).await.map_err(no_target)?;
         if args.plan {
             return self.show_plans(&instance, &tenants, args.json, true).await;
         }
@@ -95,7 +96,7 @@ impl Context {
         let instance = self.open()?;
         let tenants = match target(args.scope) {
             Target::Fleet => instance.directory().records(),
-            one => instance.behind(&one).await?,
+            one => instance.behind(&one).await.map_err(no_target)?,
         };
         self.show_plans(&instance, &tenants, args.json, false).await
     }
@@ -118,9 +119,10 @@ impl Context {
         }
         instance.close().await;
         self.out.data(json, &lines, |out| {
-            if lines.is_empty() {
-                out.line("nothing to do");
-                return;
+            match (lines.is_empty(), failed.is_empty()) {
+                (true, true) => return out.line("nothing to do"),
+                (true, false) => return,
+                (false, _) => {}
             }
             let rows = lines
                 .iter()

@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod hints;
 mod instance;
 mod logging;
 mod migrate;
@@ -80,7 +81,15 @@ impl Context {
         }
         let loaded = match Settings::load(&sources) {
             Ok(loaded) => loaded,
-            Err(problems) => return Err(Box::new((out, problems.into()))),
+            Err(problems) => {
+                let failure = match &invocation.command {
+                    Command::Check(args) if args.config || args.json => {
+                        check::tell_problems(args, &problems, &mut out)
+                    }
+                    _ => problems.into(),
+                };
+                return Err(Box::new((out, failure)));
+            }
         };
         // Before anything is opened: a limit that is too low would show itself as whatever happens to fail first.
         match Descriptors::of_process(&loaded.settings) {
@@ -114,7 +123,7 @@ impl Context {
             Command::Changepassword(args) => self.changepassword(args).await,
             Command::Operator(command) => self.operator(command).await,
             Command::Check(args) => self.check(&args).await,
-            Command::Hosts => self.hosts(),
+            Command::Hosts { json } => self.hosts(json),
             Command::Reconcile { json } => self.reconcile(json).await,
             // Done before there was a configuration to read.
             Command::Completions { .. } => Ok(()),

@@ -12,7 +12,7 @@ use tenantry_web::auth::{Attributes, HashPolicy, Hasher, NewPassword, Password};
 use super::Context;
 use super::instance::door;
 use crate::cli::args::{ChangepasswordArgs, CreatesuperuserArgs};
-use crate::cli::{Failure, Prompt, SuperuserInput};
+use crate::cli::{Failure, Prompt, PromptError, SuperuserInput};
 use crate::config::Secret;
 
 impl Context {
@@ -24,7 +24,7 @@ impl Context {
         let mut prompt = Prompt::process(args.noinput);
         let accept =
             |text: &str| text.parse::<Username>().map(|_| text.to_owned()).map_err(|error| error.to_string());
-        let username: Username = input.username(&mut prompt, accept)?.parse()?;
+        let username: Username = input.username(&mut prompt, accept).map_err(how_to_name)?.parse()?;
         if user_called(&db, &username).await?.is_some() {
             return Err(CreateUserError::Taken(username).into());
         }
@@ -95,6 +95,13 @@ pub(super) async fn give_demo_user(db: &TenantDb, name: &str, password: Password
         }
     }
     Ok(())
+}
+
+/// Why there is no name for a user, with what helps.
+fn how_to_name(error: PromptError) -> Failure {
+    let unanswered = matches!(error, PromptError::Nobody(_) | PromptError::Ended(_));
+    let failure = Failure::from(error);
+    if unanswered { failure.hint("give it with --username NAME") } else { failure }
 }
 
 async fn user_called(db: &TenantDb, username: &Username) -> Result<Option<User>, Failure> {

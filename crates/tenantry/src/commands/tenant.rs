@@ -11,9 +11,10 @@ use tenantry_core::{
 };
 use tenantry_db::Instance;
 use tenantry_db::directory::{DomainError, RenameError, TenantDetails};
-use tenantry_db::lifecycle::{CreateError, Home, NewTenant, RETENTION_DAYS, check_purge};
+use tenantry_db::lifecycle::{Home, NewTenant, RETENTION_DAYS, check_purge};
 
 use super::Context;
+use super::hints::{domain_holder, explain, not_allowed, slug_holder, with_hint};
 use super::instance::{no_tenant, tenant_called};
 use crate::cli::args::{CreateArgs, DomainCommand, ListArgs, TenantCommand};
 use crate::cli::{Failure, FleetProgress, Output, Prompt, counted, read_tenants_file};
@@ -58,7 +59,9 @@ impl Context {
             }
             TenantCommand::Delete { slug } => self.delete(instance, &slug).await,
             TenantCommand::Undelete { slug } => {
-                let status = instance.directory().undelete(tenant_called(instance, &slug)?.id).await?;
+                let id = tenant_called(instance, &slug)?.id;
+                let status =
+                    instance.directory().undelete(id).await.map_err(|error| not_allowed(&slug, error))?;
                 self.out.line(format_args!("{slug} is {status} again"));
                 Ok(())
             }
@@ -104,6 +107,12 @@ impl Context {
         name: Option<TenantName>,
     ) -> Result<(), Failure> {
         let record = tenant_called(instance, slug)?;
+        let new_slug = new_slug.filter(|to| to != slug);
+        let name = name.filter(|name| name.as_str() != record.name);
+        if new_slug.is_none() && name.is_none() {
+            self.out.line(format_args!("{slug} is called so already: nothing changed"));
+            return Ok(());
+        }
         let to = new_slug.as_ref().unwrap_or(slug).clone();
         instance.directory().rename(record.id, to, name.clone()).await.map_err(|error| {
             let hint = if let RenameError::Taken(slug) = &error { slug_holder(instance, slug) } else { None };
@@ -178,7 +187,8 @@ impl Context {
         transition: Transition,
     ) -> Result<(), Failure> {
         let id = tenant_called(instance, slug)?.id;
-        let status = instance.directory().change_status(id, transition).await?;
+        let changed = instance.directory().change_status(id, transition).await;
+        let status = changed.map_err(|error| not_allowed(slug, error))?;
         self.out.line(format_args!("{slug} is {status} now"));
         self.rest(instance, id, slug).await;
         Ok(())
@@ -202,7 +212,8 @@ impl Context {
             record.name
         );
         Prompt::process(false).confirm(&consequence, slug)?;
-        instance.directory().change_status(record.id, Transition::Delete).await?;
+        let deleted = instance.directory().change_status(record.id, Transition::Delete).await;
+        deleted.map_err(|error| not_allowed(slug, error))?;
         self.out.line(format_args!("{slug} is deleted; `tenant undelete {slug}` brings it back"));
         self.rest(instance, record.id, slug).await;
         Ok(())
@@ -254,7 +265,10 @@ impl Context {
             }
             DomainCommand::Remove { slug, domain } => {
                 directory.remove_domain(tenant_called(instance, &slug)?.id, domain.clone()).await?;
-                format!("{domain} leads nowhere now")
+                self.out.line(format_args!("{domain} leads nowhere now"));
+                let left = tenant_called(instance, &slug)?;
+                self.tell_unreachable(&left);
+                return Ok(());
             }
             DomainCommand::Primary { slug, domain } => {
                 directory.set_primary_domain(tenant_called(instance, &slug)?.id, domain.clone()).await?;
@@ -263,6 +277,19 @@ impl Context {
         };
         self.out.line(said);
         Ok(())
+    }
+
+    /// Says so when a tenant has no domain left.
+    fn tell_unreachable(&mut self, record: &TenantRecord) {
+        let slug = &record.slug;
+        if !record.domains.is_empty() {
+            return;
+        }
+        let left = match &self.settings().base_domain {
+            Some(base) => format!("only {slug}.{base} leads to {slug} now"),
+            None => format!("no domain leads to {slug} any more"),
+        };
+        self.out.note(format_args!("{left}: tenant domain add {slug} HOST"));
     }
 }
 
@@ -291,67 +318,6 @@ fn from_file(
         home: server_home(server, isolation),
     });
     Ok(new.collect())
-}
-
-/// An error of a creation, with what may help.
-fn explain(instance: &Instance, error: CreateError) -> Failure {
-    let hint = match &error {
-        CreateError::SlugTaken(slug) => slug_holder(instance, slug),
-        CreateError::DomainTaken(domain) => {
-            domain_holder(instance, domain).or_else(|| Some("it is given twice".to_owned()))
-        }
-        CreateError::DatabaseTaken(alias) => database_holder(instance, alias),
-        CreateError::Place(_) => Some(places_left(instance)),
-        _ => None,
-    };
-    with_hint(error, hint)
-}
-
-fn with_hint(error: impl std::error::Error, hint: Option<String>) -> Failure {
-    let failure = Failure::from(error);
-    match hint {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
-}
-
-/// Who has a slug, and how it becomes free.
-fn slug_holder(instance: &Instance, slug: &Slug) -> Option<String> {
-    let record = instance.directory().record(slug)?;
-    Some(match record.status {
-        Status::Deleted => format!(
-            "its tenant was deleted: `tenant undelete {slug}` brings it back, `tenant purge {slug}` frees the slug"
-        ),
-        _ => format!("take another one, or give its tenant another: tenant rename {slug} NEW_SLUG"),
-    })
-}
-
-/// Which tenant a domain leads to, and how it becomes free.
-fn domain_holder(instance: &Instance, domain: &HostName) -> Option<String> {
-    let records = instance.directory().records();
-    let holder = records.iter().find(|record| record.domains.contains(domain))?;
-    Some(format!("it leads to {0}; to free it: tenant domain remove {0} {domain}", holder.slug))
-}
-
-/// Which tenant claims a database.
-fn database_holder(instance: &Instance, alias: &Alias) -> Option<String> {
-    let records = instance.directory().records();
-    let holder = records.iter().find(|record| record.placement.alias() == alias)?;
-    Some(format!(
-        "it is all {}'s: give the new tenant another, or none and it gets a file of its own",
-        holder.slug
-    ))
-}
-
-/// Where a new tenant's data could be.
-fn places_left(instance: &Instance) -> String {
-    let unclaimed = instance.unclaimed();
-    let known: Vec<String> =
-        unclaimed.iter().map(|alias| format!("DB_{}", alias.as_str().to_uppercase())).collect();
-    match known.as_slice() {
-        [] => "databases and servers are set as DB_NAME=PATH, in .env or the environment".to_owned(),
-        known => format!("databases that nobody claims yet: {}", known.join(", ")),
-    }
 }
 
 fn tell_made(out: &mut Output, record: &TenantRecord) {

@@ -1,7 +1,6 @@
 //! The table of settings. The parsing, `check --config` and the reference page are all made from it.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,7 +13,10 @@ use tenantry_web::rest::TenantsAccess;
 use tracing::level_filters::LevelFilter;
 
 use super::database::{self, OwnerUrl};
-use super::{ByteSize, FilePath, ListenAddress, LogFormat, Origin, Secret, Sources, Value, ValueError};
+use super::{
+    ByteSize, FilePath, ListenAddress, LogFormat, Origin, Problem, Problems, Secret, Sources, Value,
+    ValueError,
+};
 
 /// What the table says about a setting.
 #[derive(Clone, Copy, Debug)]
@@ -60,34 +62,6 @@ pub struct Loaded {
     pub effective: Vec<Effective>,
 }
 
-/// A setting that can't be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// Its name.
-    pub name: String,
-    /// What was written, unless that may hold a secret.
-    pub text: Option<String>,
-    /// Where it was written.
-    pub origin: Origin,
-    /// What is wrong with it.
-    pub error: ValueError,
-}
-
-/// Raised when settings can't be used: all of them at once.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the configuration can't be used:{}", .0.iter().map(|problem| format!("\n  {problem}")).collect::<String>())]
-pub struct Problems(pub Vec<Problem>);
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)?;
-        if let Some(text) = &self.text {
-            write!(f, "={}", text.escape_debug())?;
-        }
-        write!(f, " ({}): {}", self.origin, self.error)
-    }
-}
-
 macro_rules! settings {
     ($($(#[doc = $doc:literal])+ $field:ident $name:literal: $type:ty = $default:expr;)+) => {
         /// The settings with their values, each parsed.
@@ -121,7 +95,7 @@ macro_rules! settings {
                         let settings = Self { $($field,)+ databases };
                         Ok(Loaded { settings, effective: loading.effective })
                     }
-                    _ => Err(Problems(loading.problems)),
+                    _ => Err(Problems { problems: loading.problems, effective: loading.effective }),
                 }
             }
         }
@@ -129,8 +103,9 @@ macro_rules! settings {
 }
 
 settings! {
-    /// The key that signs what browsers keep. A Django project's key keeps its users signed in. Change it and
-    /// everybody signs in again.
+    /// The key that signs the forms of pages, so that nobody else can make one. Change it, and a page that was open has
+    /// to be opened again before its form is taken; nobody is signed out, since sessions are kept in tenants' data. The
+    /// key of a Django project can stay.
     secret_key "SECRET_KEY": Option<Secret> =
         Fallback::Unset("a random key, made once and kept in the file `secret_key` of the data folder");
     /// Shows helpful pages where a request fails, which name tenants and hosts. Never for production.
@@ -166,7 +141,8 @@ settings! {
     /// In a database that Django made, replaces a user's password hash by a stronger one when the user signs in.
     /// Django can then no longer check that password, unless it has argon2 installed.
     password_upgrade "PASSWORD_UPGRADE": bool = Fallback::Text("false");
-    /// How many tenants' databases are open at a time. Beyond it, the one used least recently is closed.
+    /// How many tenants' databases have room to be open at a time, with two connections each. Those with one leave room
+    /// for up to half as many more: with 1, two may be open. Beyond it, the one used least recently is closed.
     open_tenants "OPEN_TENANTS": Option<NonZeroUsize> =
         Fallback::Unset("as many as the process's limit of open files allows");
     /// How many connections each of the two roles has to each PostgreSQL server at most. Beyond it, tenants take turns.

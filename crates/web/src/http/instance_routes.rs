@@ -39,9 +39,11 @@ impl InstanceRoutes {
     /// One more, at a path without parameters.
     ///
     /// # Panics
-    /// When there is a route at that path already.
+    /// When there is a route at that path already, and when the path has a parameter: what holds a `{` is compared as it
+    /// stands, and no request's path would ever be that.
     #[must_use]
     pub fn route(mut self, path: &'static str, handler: MethodRouter) -> Self {
+        assert!(!path.contains('{'), "the instance's routes are exact paths, and {path} has a parameter");
         self.paths.insert(path);
         Self { router: self.router.route(path, handler), ..self }
     }

@@ -36,7 +36,11 @@ pub enum Command {
     /// Check that the configuration and all it points at can be used
     Check(CheckArgs),
     /// Print the lines that a hosts file needs to reach the tenants from this machine
-    Hosts,
+    Hosts {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Make two tenants with users and records in ./demo-data, and serve them
     ///
     /// The same for everybody: neither the environment nor .env is read, only what stands on the command line.
@@ -92,7 +96,7 @@ pub struct MigrateArgs {
     #[arg(long)]
     pub plan: bool,
     /// How many tenants to migrate at a time
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = super::count)]
     pub jobs: Option<NonZeroUsize>,
     /// Print JSON
     #[arg(long)]

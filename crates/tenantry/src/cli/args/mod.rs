@@ -6,6 +6,7 @@ mod tenant;
 
 use std::ffi::OsString;
 use std::io::Write;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -104,6 +105,11 @@ impl Invocation {
         }
         sources
     }
+}
+
+/// A number of things of which there is one at the least.
+fn count(text: &str) -> Result<NonZeroUsize, &'static str> {
+    text.parse().map_err(|_| "it must be a whole number, at least 1")
 }
 
 /// Writes the completions of the whole command line for `shell`.

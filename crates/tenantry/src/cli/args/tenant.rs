@@ -38,11 +38,11 @@ pub enum TenantCommand {
         slug: Slug,
     },
     /// Give a tenant another slug, another name for people, or both
+    #[command(group = ArgGroup::new("new").args(["new_slug", "name"]).required(true).multiple(true))]
     Rename {
         /// The tenant
         slug: Slug,
         /// Its new slug; may be left out with --name
-        #[arg(required_unless_present = "name")]
         new_slug: Option<Slug>,
         /// Its new name for people
         #[arg(long)]
@@ -115,10 +115,10 @@ pub struct CreateArgs {
 #[derive(Args, Debug)]
 pub struct ListArgs {
     /// Which page
-    #[arg(long, value_name = "N", default_value = "1")]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = super::count)]
     pub page: NonZeroUsize,
     /// How many tenants a page holds
-    #[arg(long, value_name = "N", default_value = "100")]
+    #[arg(long, value_name = "N", default_value = "100", value_parser = super::count)]
     pub per_page: NonZeroUsize,
     /// Only tenants with this text in their slug, name or domains
     #[arg(long, value_name = "TEXT")]
