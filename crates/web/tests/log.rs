@@ -10,7 +10,8 @@ use axum::Router;
 use axum::routing::{get, post};
 use common::{Setup, Site, header, start};
 use reqwest::Method;
-use serde_json::Value;
+use tenantry_db::TenantDb;
+use tenantry_db::model::{Auto, Cell, Field, Kind, Model, Problem, Value};
 use tenantry_web::http::Failure;
 
 #[derive(Clone, Default)]
@@ -29,11 +30,48 @@ impl io::Write for Log {
 
 impl Log {
     /// The lines of the request with this id, as JSON.
-    fn of(&self, id: &str) -> Vec<Value> {
+    fn of(&self, id: &str) -> Vec<serde_json::Value> {
         let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
         lines.filter(|line| line["span"]["id"] == id).collect()
     }
+}
+
+/// A name that says when it is read, and panics over one of its values.
+struct Said(String);
+
+impl Field for Said {
+    type Plain = Self;
+    const KIND: Kind = String::KIND;
+
+    fn to_value(&self) -> Value {
+        self.0.to_value()
+    }
+
+    fn from_value(value: Value) -> Result<Self, Problem> {
+        String::from_value(value).map(Self)
+    }
+
+    fn read(cell: Cell<'_>) -> Result<Self, Problem> {
+        let words = String::read(cell)?;
+        tracing::info!("canary-thread");
+        assert!(words != "panic", "canary-job");
+        Ok(Self(words))
+    }
+}
+
+#[derive(Model)]
+#[model(app = "auth", table = "auth_group", crate = "tenantry_db")]
+struct Group {
+    #[field(primary_key)]
+    id: Auto<i64>,
+    name: Said,
+}
+
+/// Inserts a row, which a thread of the pool reads back.
+async fn store(db: TenantDb, name: &str) -> Result<&'static str, Failure> {
+    db.insert(Group { id: Auto::unset(), name: Said(name.to_owned()) }).await?;
+    Ok("stored")
 }
 
 async fn site() -> (Site, Log) {
@@ -50,6 +88,8 @@ async fn site() -> (Site, Log) {
     let app = Router::new()
         .route("/inside", get(inside).post(inside))
         .route("/fail", get(async || Err::<(), _>(Failure::from(io::Error::other("canary-cause")))))
+        .route("/store", post(async |db: TenantDb| store(db, "well").await))
+        .route("/store/panic", post(async |db: TenantDb| store(db, "panic").await))
         .route("/panic", post(async || -> &'static str { panic!("canary-panic") }))
         .route("/forge", post(async |said: String| Err::<(), _>(Failure::from(io::Error::other(said)))));
     (start(Setup { app, ..Setup::default() }).await, log)
@@ -63,6 +103,9 @@ async fn every_line_of_a_request_bears_its_id_and_its_tenant() {
         (Method::POST, "/inside?password=canary-query", 200, "canary-inside"),
         (Method::GET, "/fail?password=canary-query", 500, "canary-cause"),
         (Method::POST, "/panic?password=canary-query", 500, "canary-panic"),
+        (Method::POST, "/store", 200, "canary-thread"),
+        (Method::POST, "/store/panic", 500, "canary-thread"),
+        (Method::POST, "/store/panic", 500, "canary-job"),
     ] {
         let response = site.request(method.clone(), "acme.example", path).send().await.unwrap();
         assert_eq!(response.status(), status, "{path}");

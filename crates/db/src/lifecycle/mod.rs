@@ -4,6 +4,8 @@
 use std::future::{Future, pending};
 use std::panic::resume_unwind;
 
+use tracing::Instrument;
+
 mod create;
 mod files;
 mod making;
@@ -28,7 +30,7 @@ pub use template::TemplateError;
 /// Runs the steps of a change to their end even when whoever asked for it goes away: dropped half-way, it would stay
 /// half done until the next reconcile.
 async fn to_the_end<T: Send + 'static>(steps: impl Future<Output = T> + Send + 'static) -> T {
-    match tokio::spawn(steps).await.map_err(tokio::task::JoinError::try_into_panic) {
+    match tokio::spawn(steps.in_current_span()).await.map_err(tokio::task::JoinError::try_into_panic) {
         Ok(done) => done,
         Err(Ok(panic)) => resume_unwind(panic),
         // The runtime is being shut down, and whoever waits here with it.

@@ -1,5 +1,7 @@
 //! Why an operation on a file could not be run, or failed.
 
+use std::any::Any;
+
 use rusqlite::ffi::ErrorCode;
 
 use super::file::LockError;
@@ -28,10 +30,22 @@ pub(crate) enum EngineError {
     #[error("no thread could be started for SQLite")]
     NoThread,
     /// The operation panicked; what it did was undone.
-    #[error("the operation failed inside")]
-    Panicked,
+    #[error("the operation panicked: {0}")]
+    Panicked(String),
     #[error(transparent)]
     Lock(#[from] LockError),
+}
+
+impl EngineError {
+    /// The panic of an operation, by its words.
+    #[allow(clippy::needless_pass_by_value, reason = "the catcher hands it over")]
+    pub(super) fn panicked(payload: Box<dyn Any + Send>) -> Self {
+        let words = payload
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| payload.downcast_ref::<&str>().map(|words| (*words).to_owned()));
+        Self::Panicked(words.unwrap_or_else(|| "without a word".to_owned()))
+    }
 }
 
 impl From<rusqlite::Error> for EngineError {

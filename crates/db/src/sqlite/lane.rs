@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tenantry_core::TenantId;
 use tokio::sync::oneshot;
+use tracing::Span;
 
 use super::connection::OpenConnection;
 use super::error::EngineError;
@@ -41,6 +43,8 @@ pub(super) type Work = Box<dyn FnMut(Result<&OpenConnection, EngineError>) -> Af
 /// Work, and when to stop it.
 pub(super) struct Job {
     pub(super) work: Work,
+    /// The caller's: what the log says of the job is said of its request.
+    pub(super) span: Span,
     /// Set when the caller is gone. The end of a transaction is run whether or not anyone waits for it.
     pub(super) cancelled: Arc<AtomicBool>,
     pub(super) deadline: Duration,
@@ -48,13 +52,13 @@ pub(super) struct Job {
     pub(super) essential: bool,
 }
 
-/// A job that was not taken in, and why.
-pub(super) struct Refused(pub(super) Job, pub(super) EngineError);
+/// The work of a job that was not taken in, and why.
+pub(super) struct Refused(pub(super) Work, pub(super) EngineError);
 
 impl Refused {
     /// Tells whoever waits for it.
     pub(super) fn tell(mut self) {
-        (self.0.work)(Err(self.1));
+        (self.0)(Err(self.1));
     }
 }
 
@@ -150,14 +154,16 @@ impl Closing {
 
 impl Job {
     /// Writes a file's log back and empties it. What a reader in another process still needs stays.
-    pub(super) fn write_back() -> Self {
-        let work = Box::new(|connection: Result<&OpenConnection, EngineError>| {
+    fn write_back(tenant: TenantId) -> Self {
+        let work = Box::new(move |connection: Result<&OpenConnection, EngineError>| {
             if let Err(error) = connection.and_then(|connection| Ok(connection.write_back()?)) {
-                tracing::debug!(%error, "a log could not be written back just now");
+                tracing::debug!(%error, tenant_id = tenant.get(), "a log could not be written back just now");
             }
             After::Nothing
         });
-        Self { work, cancelled: Arc::default(), deadline: Duration::MAX, essential: true }
+        // No request asked for it.
+        let span = Span::none();
+        Self { work, span, cancelled: Arc::default(), deadline: Duration::MAX, essential: true }
     }
 }
 
@@ -279,7 +285,7 @@ impl Lane {
     pub(super) fn write_back_if_due(&mut self) {
         if self.held && self.is_at_rest() && !self.writing_back {
             self.writing_back = true;
-            self.writes.push_front(Job::write_back());
+            self.writes.push_front(Job::write_back(self.file.tenant()));
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rusqlite::Connection;
+use tracing::Span;
 
 use super::connection::OpenConnection;
 use super::error::EngineError;
@@ -82,7 +83,8 @@ impl Drop for Lease {
         });
         let cancelled = Arc::new(AtomicBool::new(false));
         let deadline = Duration::MAX;
-        self.pool.submit(&self.file, Queue::Lease, Job { work, cancelled, deadline, essential: true });
+        let job = Job { work, span: Span::current(), cancelled, deadline, essential: true };
+        self.pool.submit(&self.file, Queue::Lease, job);
     }
 }
 

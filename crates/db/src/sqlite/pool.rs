@@ -9,6 +9,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tenantry_core::TenantId;
 use tokio::sync::oneshot;
+use tracing::Span;
 
 use super::connection::OpenConnection;
 use super::error::EngineError;
@@ -195,15 +196,15 @@ impl Pool {
         job: impl FnOnce(&OpenConnection) -> (Result<T, EngineError>, After) + Send + 'static,
     ) -> Result<T, EngineError> {
         let (answer, answered) = oneshot::channel();
-        let mut once = Some((answer, job));
+        let (mut answer, mut once) = (Some(answer), Some(job));
         let work = move |connection: Result<&OpenConnection, EngineError>| {
-            let Some((answer, job)) = once.take() else { return After::Nothing };
-            let (outcome, after) = match connection {
-                Ok(connection) => job(connection),
-                Err(error) => (Err(error), After::Nothing),
+            let (outcome, after) = match (connection, once.take()) {
+                (Ok(connection), Some(job)) => job(connection),
+                (Err(error), _) => (Err(error), After::Nothing),
+                (Ok(_), None) => return After::Nothing,
             };
             // Nobody may wait any more: then the outcome is dropped here, a lease included.
-            let _ = answer.send(outcome);
+            drop(answer.take().map(|answer| answer.send(outcome)));
             after
         };
         self.wait_for(file, queue, Box::new(work), answered).await
@@ -220,10 +221,11 @@ impl Pool {
         let mut waiting = Waiting::new(self.shared());
         let cancelled = Arc::clone(&waiting.cancelled);
         let deadline = self.shared().config.deadline;
-        self.submit(file, queue, Job { work, cancelled, deadline, essential: false });
+        let job = Job { work, span: Span::current(), cancelled, deadline, essential: false };
+        self.submit(file, queue, job);
         let outcome = answered.await;
         waiting.done = true;
-        outcome.unwrap_or(Err(EngineError::Panicked))
+        outcome.unwrap_or_else(|gone| Err(EngineError::panicked(Box::new(gone.to_string()))))
     }
 
     /// Puts a job in its lane without waiting for it.

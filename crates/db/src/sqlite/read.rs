@@ -64,11 +64,11 @@ impl Pool {
         let connection = shared.lock().lend(key, file)?;
         connection.clock.start_here(GLANCE);
         let outcome = catch_unwind(AssertUnwindSafe(|| job(&connection.db).map_err(EngineError::from)))
-            .unwrap_or(Err(EngineError::Panicked));
+            .unwrap_or_else(|payload| Err(EngineError::panicked(payload)));
         let long_read = connection.clock.stop_here();
         let outlived = matches!(outcome, Err(EngineError::Timeout));
         // As on the pool's own threads: after a panic, or with a transaction open, nobody gets the connection again.
-        let fit = !matches!(outcome, Err(EngineError::Panicked)) && !connection.in_transaction();
+        let fit = !matches!(outcome, Err(EngineError::Panicked(_))) && !connection.in_transaction();
         shared.take_back(Finished {
             key,
             queue: Queue::Reads(Pace::QUICK),

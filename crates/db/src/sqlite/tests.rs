@@ -241,7 +241,7 @@ async fn a_transaction_keeps_all_or_nothing() {
     panicked.run(add(7)).await.unwrap();
     assert!(matches!(
         panicked.run(|_| -> Result<(), _> { panic!("inside") }).await,
-        Err(EngineError::Panicked)
+        Err(EngineError::Panicked(words)) if words == "inside"
     ));
     let after = panicked.run(add(6)).await;
     assert!(matches!(after, Err(EngineError::TransactionEnded)), "its connection is gone: {after:?}");
@@ -307,7 +307,7 @@ async fn a_panic_reaches_its_caller_and_nobody_else() {
         // The first is on a thread, which opens the file; the second where it is asked for.
         for _ in 0..2 {
             let panicked = pool.read(&file, |_| -> Result<(), _> { panic!("inside") }).await;
-            assert!(matches!(panicked, Err(EngineError::Panicked)));
+            assert!(matches!(panicked, Err(EngineError::Panicked(words)) if words == "inside"));
             assert_eq!(timeout(HANG, canaries(&pool, &file)).await.unwrap().unwrap(), [1]);
         }
     }

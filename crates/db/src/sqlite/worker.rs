@@ -35,6 +35,8 @@ fn perform(pool: &Arc<Shared>, mut task: Task) -> Finished {
         long_log: false,
         long_read: false,
     };
+    let span = task.job.span.clone();
+    let _entered = span.enter();
     let opened = match task.connection.take() {
         Some(connection) => Ok(connection),
         None => open(pool, &task),
@@ -87,8 +89,11 @@ fn run_job(pool: &Arc<Shared>, task: Task, connection: OpenConnection, done: &mu
             done.connection = Some(connection);
             done.again = (after == After::Again).then_some(job);
         }
-        // The connection is closed, which rolls back; the caller hears that its job did not come back.
-        Err(_) => drop(connection),
+        // The connection is closed, which rolls back, and the caller hears what happened.
+        Err(payload) => {
+            drop(connection);
+            done.after = (job.work)(Err(EngineError::panicked(payload)));
+        }
     }
     let leased = match done.after {
         After::Leased => true,

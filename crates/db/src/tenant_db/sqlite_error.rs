@@ -16,7 +16,7 @@ pub(crate) fn query_error(error: EngineError) -> QueryError {
         EngineError::Lock(LockError::Held) => QueryError::Busy,
         EngineError::Lock(LockError::Missing) => QueryError::Gone,
         // Whoever asked looks at the version again, as after any error of the database, and says which it is.
-        inside @ (EngineError::Panicked
+        inside @ (EngineError::Panicked(_)
         | EngineError::NoThread
         | EngineError::Guarded
         | EngineError::Lock(_)) => QueryError::Database(inside.into()),
