@@ -52,13 +52,13 @@ pub(super) struct Job {
     pub(super) essential: bool,
 }
 
-/// A job that was not taken in, and why.
-pub(super) struct Refused(pub(super) Job, pub(super) EngineError);
+/// The work of a job that was not taken in, and why.
+pub(super) struct Refused(pub(super) Work, pub(super) EngineError);
 
 impl Refused {
     /// Tells whoever waits for it.
     pub(super) fn tell(mut self) {
-        (self.0.work)(Err(self.1));
+        (self.0)(Err(self.1));
     }
 }
 

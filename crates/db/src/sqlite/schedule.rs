@@ -112,11 +112,11 @@ impl State {
         job: Job,
     ) -> Result<(), Refused> {
         if queue != Queue::Lease && (file.is_closed() || self.closing) {
-            return Err(Refused(job, EngineError::Closed));
+            return Err(Refused(job.work, EngineError::Closed));
         }
         let lane = self.lanes.entry(key).or_insert_with(|| Lane::new(Arc::clone(file)));
         if !job.essential && !lane.has_room(queue) {
-            return Err(Refused(job, EngineError::Crowded));
+            return Err(Refused(job.work, EngineError::Crowded));
         }
         lane.queue(queue).push_back(job);
         self.enlist(key);
@@ -222,13 +222,13 @@ impl State {
             Queue::Writes | Queue::Lease => None,
         };
         let (Some(slower), Some(lane)) = (slower, self.lanes.get_mut(&key)) else {
-            return Err(Refused(job, EngineError::Timeout));
+            return Err(Refused(job.work, EngineError::Timeout));
         };
         if lane.file.is_closed() || self.closing {
-            return Err(Refused(job, EngineError::Closed));
+            return Err(Refused(job.work, EngineError::Closed));
         }
         if !lane.has_room(slower) {
-            return Err(Refused(job, EngineError::Crowded));
+            return Err(Refused(job.work, EngineError::Crowded));
         }
         lane.queue(slower).push_back(job);
         Ok(())
