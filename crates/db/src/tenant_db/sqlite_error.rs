@@ -44,6 +44,8 @@ fn sqlite_error(error: rusqlite::Error) -> QueryError {
         ErrorCode::TooBig => QueryError::TooLarge,
         // Without a code of its own.
         ErrorCode::Unknown if message == "LIKE or GLOB pattern too complex" => QueryError::TooLarge,
+        // Every write is in one, and outside of it would be refused as well.
+        ErrorCode::Unknown if message == "cannot VACUUM from within a transaction" => QueryError::Denied,
         _ => QueryError::Database(error.into()),
     }
 }
@@ -90,6 +92,7 @@ mod tests {
         assert_eq!(seen(ffi::SQLITE_INTERRUPT, ""), "Timeout");
         assert_eq!(seen(ffi::SQLITE_READONLY, ""), "ReadOnly");
         assert_eq!(seen(ffi::SQLITE_AUTH, ""), "Denied");
+        assert_eq!(seen(ffi::SQLITE_ERROR, "cannot VACUUM from within a transaction"), "Denied");
         assert_eq!(seen(ffi::SQLITE_TOOBIG, ""), "TooLarge");
         assert!(seen(ffi::SQLITE_CORRUPT, "").starts_with("Database"));
         assert!(seen(ffi::SQLITE_CONSTRAINT_DATATYPE, "").starts_with("Database"));
