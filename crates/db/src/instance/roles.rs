@@ -28,8 +28,8 @@ pub(crate) struct Roles {
 pub enum ServerTrouble {
     /// Its role may pass over what keeps tenants apart. No tenant is ever served with such a one.
     #[error(
-        "{variable}: the role {role} is a superuser or bypasses row-level security, so nothing keeps tenants apart; \
-         name another, made with CREATE ROLE name LOGIN PASSWORD '...'"
+        "{variable}: the role {role} is a superuser or bypasses row-level security, or may become one that does, so \
+         nothing keeps tenants apart; name another, made with CREATE ROLE name LOGIN PASSWORD '...'"
     )]
     Unsafe {
         /// The variable that names the role.
