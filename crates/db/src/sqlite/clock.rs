@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use tenantry_core::TenantId;
@@ -89,6 +90,10 @@ impl JobClock {
         let cancelled = running.cancelled.as_ref().is_some_and(|gone| gone.load(Ordering::Relaxed));
         if elapsed > running.deadline || cancelled {
             return true;
+        }
+        if running.place.as_ref().is_some_and(|place| place.pace != Pace::QUICK) {
+            // What is slow lets whoever waits for the core have it, instead of keeping it for a slice of the system's.
+            thread::yield_now();
         }
         running.outlived |= running.place.as_mut().is_some_and(|place| !place.has_time(elapsed));
         running.outlived
