@@ -156,7 +156,8 @@ impl Instance {
     /// The door to a tenant's data. Its file is opened at the first operation, and no operation is done on data that is
     /// behind or ahead of this program: see [`TenantDb::ready`].
     ///
-    /// When the tenant stops being active, every door to its data is closed for good.
+    /// When this process hears that the tenant has stopped being active, every door to its data is closed for good. One that
+    /// is active again before any process has looked keeps its doors: [`Instance::at_rest`] waits until all have heard.
     ///
     /// # Errors
     /// Raised when the tenant's data is at an alias that is not configured, or was not usable at the start.

@@ -58,8 +58,8 @@ impl TenantDb {
     /// Ready once the data is known to be of a version that this program serves. Every operation waits for this by itself,
     /// so that nothing is read from other data or written into it; it is asked for where something is to be done before.
     ///
-    /// What was applied stands beside the data, which is asked once, and again after each change of the tenant that the
-    /// directory hears of.
+    /// What was applied stands beside the data, which is asked at the first use, after each change of the tenant that the
+    /// directory hears of, and when a second has passed; a write to a SQLite file asks in its own transaction too.
     ///
     /// # Errors
     /// [`QueryError::Version`] when the data is behind this program, or ahead of it by a migration that was not declared
