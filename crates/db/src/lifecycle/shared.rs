@@ -6,7 +6,7 @@ use tenantry_core::{Alias, Isolation, OpaqueName, Placement, TenantId, TenantRec
 use super::on_server::{OnServerError, refused};
 use crate::Instance;
 use crate::instance::Roles;
-use crate::migrate::{ApplyError, apply, entered, made, plan, present};
+use crate::migrate::{ApplyError, Present, apply, entered, made, plan, present};
 
 /// The longest that a purge waits for transactions that may still write to what it removes.
 const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(120);
@@ -34,15 +34,15 @@ impl Instance {
         let present = present(&store).await.map_err(|error| failed(ApplyError::from(error)))?;
         let pending = plan.pending().next();
         match (pending, present) {
-            (Some(missing), Some(1..)) => {
+            (Some(missing), Present::Tenants) => {
                 let missing = missing.migration.clone();
                 return Err(OnServerError::Behind { server: server.clone(), missing });
             }
-            (_, None) => {
+            (_, Present::NoTables) => {
                 let made = made(&roles.protection.roles.serving);
                 roles.owning.command(id, None, &made).await.map_err(|error| refused(server, error))?;
             }
-            _ => {}
+            (_, Present::NoTenant | Present::Tenants) => {}
         }
         apply(&store, Some(&roles.protection.roles), &self.0.history).await.map(drop).map_err(failed)
     }

@@ -218,12 +218,12 @@ impl<'a> Migrating<'a> {
 
     /// For every tenant of shared tables where the template lacks any: they were all given the same.
     async fn ensure_permissions(&self, history: &History) -> Result<(), QueryError> {
-        let mut added = 0;
-        for tenant in self.tenants().await? {
-            self.name(tenant).await?;
-            added += permissions::ensure(&self.session, &history.models).await?;
-            if added == 0 {
-                break;
+        self.name(self.roles.map(|_| RowKey::TEMPLATE)).await?;
+        let added = permissions::ensure(&self.session, &history.models).await?;
+        if self.roles.is_some() && added > 0 {
+            for tenant in self.tenants().await? {
+                self.name(tenant).await?;
+                permissions::ensure(&self.session, &history.models).await?;
             }
         }
         Ok(())

@@ -39,6 +39,6 @@ pub(crate) use guard::guard;
 pub use history::{History, Registry, RegistryError};
 pub use ledger::LedgerError;
 pub use operation::{Migration, MigrationId, Operation, Sql};
-pub(crate) use shared::{entered, made, present, removed};
+pub(crate) use shared::{Present, entered, made, present, removed};
 pub use step::{Step, StepDb, StepError, StepFuture};
 pub use table::{Column, Constant, Index, Table};

@@ -57,7 +57,8 @@ pub(crate) fn entered(name: &OpaqueName) -> String {
     let (beside_others, tables, key) = (beside_others(SHARED), tables(), RowKey::of(name));
     let (as_template, as_tenant) = (tenant_setting(RowKey::TEMPLATE), tenant_setting(key));
     format!(
-        r#"{beside_others};
+        r#"SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        {beside_others};
         DO $tenantry$
         DECLARE shared record; rows text;
         BEGIN
@@ -84,7 +85,8 @@ pub(crate) fn removed(name: &OpaqueName, serving: &str, patience: u128) -> Strin
     let as_tenant = tenant_setting(key);
     let serving = serving.replace('\'', "''");
     format!(
-        r#"SET LOCAL statement_timeout = 0;
+        r#"SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        SET LOCAL statement_timeout = 0;
         DO $tenantry$
         DECLARE
             begun CONSTANT text[] := ARRAY(SELECT held.virtualtransaction FROM pg_locks AS held
@@ -115,18 +117,39 @@ pub(crate) fn removed(name: &OpaqueName, serving: &str, patience: u128) -> Strin
     )
 }
 
-/// How many tenants are entered; `None` where there are no shared tables.
+/// Who is in the shared tables of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Present {
+    /// Nobody: there are no such tables.
+    NoTables,
+    /// Nobody yet.
+    NoTenant,
+    /// Tenants.
+    Tenants,
+}
+
+/// Looks who is in the shared tables of a server.
 ///
 /// # Errors
 /// Raised when the registry can't be read.
-pub(crate) async fn present(store: &Store) -> Result<Option<usize>, QueryError> {
-    Ok(keys(&Session::read(store)).await?.len().checked_sub(1))
+pub(crate) async fn present(store: &Store) -> Result<Present, QueryError> {
+    let session = Session::read(store);
+    if !is_there(&session).await? {
+        return Ok(Present::NoTables);
+    }
+    let first = format!("SELECT 1 FROM {REGISTRY} WHERE name IS NOT NULL LIMIT 1");
+    let found = session.rows(&first, Vec::new()).await?;
+    Ok(if found.is_empty() { Present::NoTenant } else { Present::Tenants })
+}
+
+async fn is_there(session: &Session) -> Result<bool, QueryError> {
+    let there = format!("SELECT 1 WHERE to_regclass('{REGISTRY}') IS NOT NULL");
+    Ok(!session.rows(&there, Vec::new()).await?.is_empty())
 }
 
 /// The keys of all who are entered, the template's first; none where there are no shared tables.
 pub(super) async fn keys(session: &Session) -> Result<Vec<RowKey>, QueryError> {
-    let there = format!("SELECT 1 WHERE to_regclass('{REGISTRY}') IS NOT NULL");
-    if session.rows(&there, Vec::new()).await?.is_empty() {
+    if !is_there(session).await? {
         return Ok(Vec::new());
     }
     let rows = session.rows(&format!("SELECT name FROM {REGISTRY} ORDER BY key"), Vec::new()).await?;

@@ -41,6 +41,11 @@ impl Door {
         &self.scope
     }
 
+    /// Whether the tenant's tables are those that tenants share.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.scope.tenant().is_some()
+    }
+
     /// Lets nothing more begin.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
@@ -73,7 +78,7 @@ impl Door {
     async fn begin_with(&self, begin: &str) -> Result<Transaction, PostgresError> {
         self.counted(async {
             let mut lent = self.lend().await?;
-            let shared = self.scope.tenant().map(|_| Arc::clone(self.server.unique()));
+            let shared = self.is_shared().then(|| Arc::clone(self.server.unique()));
             // Once a transaction has failed, nothing can be asked in it.
             if let Some(unique) = shared.as_ref().filter(|unique| unique.is_empty()) {
                 unique.look(lent.connection()?).await;
@@ -98,7 +103,7 @@ impl Door {
                 Err(outdated) if outdated.is_outdated_plan() => {
                     connection.run(setting, naming, statement).await
                 }
-                Err(untold) if self.server.unique().lacks(&untold) => {
+                Err(untold) if self.is_shared() && self.server.unique().lacks(&untold) => {
                     self.server.unique().look(connection).await;
                     Err(untold)
                 }
@@ -109,7 +114,7 @@ impl Door {
             }
         })
         .await
-        .map_err(|error| self.server.unique().told(error))
+        .map_err(|error| if self.is_shared() { self.server.unique().told(error) } else { error })
     }
 
     /// Whether the schema is not there any more: another process has just purged the tenant.

@@ -47,7 +47,7 @@ impl Way<'_> {
     /// Runs a statement that an application wrote itself.
     pub(super) async fn run_raw(self, access: Access, statement: &Statement) -> Result<Answer, QueryError> {
         let shared = match self {
-            Self::Door(door) => door.scope().tenant().is_some(),
+            Self::Door(door) => door.is_shared(),
             Self::Transaction(transaction) => transaction.is_shared(),
         };
         let sql = &statement.sql;

@@ -128,7 +128,9 @@ async fn several_that_migrate_at_once_do_each_migration_once() {
     on_each(async |server| {
         let site = server.site();
         let old = site.open();
-        for (name, isolation) in [("acme", Isolation::Schema), ("globex", Isolation::Database)] {
+        let tenants =
+            [("acme", Isolation::Schema), ("globex", Isolation::Database), ("initech", Isolation::Row)];
+        for (name, isolation) in tenants {
             old.create_tenant(on_server(name, isolation)).await.unwrap();
         }
         let further = || {
@@ -146,7 +148,7 @@ async fn several_that_migrate_at_once_do_each_migration_once() {
             assert!(summary.failed.is_empty(), "{summary:?}");
         };
         tokio::join!(migrate(), migrate(), migrate(), migrate());
-        for name in ["acme", "globex"] {
+        for (name, _) in tenants {
             let sql = "SELECT count(*) AS n FROM tenantry_migration WHERE app = 'notes'";
             let rows = door(&old, name).raw(sql, vec![]).await.unwrap();
             assert_eq!(rows[0].get::<i64>("n").unwrap(), 5);

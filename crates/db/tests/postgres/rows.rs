@@ -108,9 +108,16 @@ async fn two_instances_share_the_tables_of_a_server() {
     on_each(async |server| {
         let sites = [server.site(), server.site()];
         let instances = sites.each_ref().map(Site::open);
+        // Both find no tables, and one makes them.
+        let make =
+            async |instance: &Instance| instance.create_tenant(on_server("acme", Isolation::Row)).await;
+        let (one, other) = tokio::join!(make(&instances[0]), make(&instances[1]));
+        assert_eq!(
+            [one, other].map(|made| made.unwrap().id.get()),
+            [1, 1],
+            "each directory counts by itself"
+        );
         for (instance, title) in instances.iter().zip(["of the first", "of the second"]) {
-            let record = instance.create_tenant(on_server("acme", Isolation::Row)).await.unwrap();
-            assert_eq!(record.id.get(), 1, "each directory counts by itself");
             write(&door(instance, "acme"), title).await.unwrap();
         }
         for (instance, title) in instances.iter().zip(["of the first", "of the second"]) {
@@ -259,6 +266,22 @@ async fn an_application_s_own_sql_does_not_come_to_another_tenant_s_rows() {
         assert_eq!(own.len(), 1);
         assert_ne!(own[0].get::<i64>("tenant_id").unwrap(), globex.get());
         assert_eq!(titles(&door(&instance, "globex")).await.unwrap(), ["globex"]);
+
+        // What an administrator may do beyond that, since nothing here calls the function.
+        let database = server.server.serving.database();
+        let hardened = format!(
+            "REVOKE EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) FROM PUBLIC; \
+             REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC"
+        );
+        server.administrator.batch_execute(&hardened).await.unwrap();
+        let [serving, _] = server.urls();
+        let client = connect(&serving).await;
+        let refused = client.batch_execute("SELECT set_config('tenantry.tenant', '2', true)").await.unwrap_err();
+        assert_eq!(refused.code().unwrap().code(), "42501");
+        let again = site.open();
+        write(&door(&again, "acme"), "after").await.unwrap();
+        assert_eq!(titles(&door(&again, "acme")).await.unwrap(), ["acme", "after"]);
+        again.create_tenant(on_server("initech", Isolation::Row)).await.unwrap();
     })
     .await;
 }
@@ -320,6 +343,33 @@ async fn nothing_is_written_behind_a_purge() {
         writing.await.unwrap().unwrap();
         purge.await.unwrap().unwrap();
         assert_eq!(rows_of(&server, key(&acme)).await, 0);
+    })
+    .await;
+}
+
+/// The policy and the condition beside it let the planner use the index that begins with the tenant.
+#[tokio::test]
+async fn a_list_reads_no_more_rows_than_it_shows() {
+    on_each(async |server| {
+        let site = server.site();
+        let instance = site.open();
+        let [acme, globex] = two(&instance).await.map(|record| key(&record));
+        for (tenant, count) in [(acme, 200), (globex, 20_000)] {
+            let sql = format!(
+                "INSERT INTO tenantry_shared.notes_note (tenant_id, title) SELECT {tenant}, n::text \
+                 FROM generate_series(1, {count}) AS n"
+            );
+            server.administrator.batch_execute(&sql).await.unwrap();
+        }
+        server.administrator.batch_execute("ANALYZE tenantry_shared.notes_note").await.unwrap();
+        let sql = format!(
+            "EXPLAIN SELECT id, title FROM tenantry_shared.notes_note WHERE tenant_id = {acme} ORDER BY id DESC LIMIT 20"
+        );
+        let plan = door(&instance, "acme").raw(sql, vec![]).await.unwrap();
+        let plan: Vec<String> = plan.iter().map(|row| row.get("QUERY PLAN").unwrap()).collect();
+        let plan = plan.join("\n");
+        assert!(plan.contains("Index Scan Backward using notes_note_pkey"), "{plan}");
+        assert!(!plan.contains("Sort"), "{plan}");
     })
     .await;
 }

@@ -108,3 +108,42 @@ async fn a_migration_that_fails_for_one_tenant_is_undone_for_all() {
     })
     .await;
 }
+
+/// Waits for a lock that the test holds, then gives each tenant a row to begin with.
+fn waits() -> Migration {
+    let step = Migration::new("notes", "0002_waits").run_rust("wait", |db| {
+        Box::pin(async move {
+            db.raw("SELECT 1 FROM (SELECT pg_advisory_xact_lock_shared(42)) AS waited", vec![]).await?;
+            db.raw_execute("INSERT INTO notes_note (title) VALUES ('welcome')", vec![]).await?;
+            Ok(())
+        })
+    });
+    step.additive()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_tenant_that_is_made_during_a_migration_has_what_its_steps_put_there() {
+    on_each(async |server| {
+        let site = server.site();
+        let old = site.open();
+        two(&old).await;
+        server.administrator.batch_execute("SELECT pg_advisory_lock(42)").await.unwrap();
+        let new = site.try_open(notes([waits()])).unwrap();
+        let migrating = tokio::spawn(async move { migrate(&new, &Target::Fleet).await });
+        let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted \
+                       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+        until("the step waits", async || server.count(waiting).await == 1).await;
+        let making = tokio::spawn({
+            let old = old.clone();
+            async move { old.create_tenant(on_server("initech", Isolation::Row)).await }
+        });
+        until("the creation waits", async || server.count(waiting).await == 2).await;
+        server.administrator.batch_execute("SELECT pg_advisory_unlock(42)").await.unwrap();
+        migrating.await.unwrap();
+        making.await.unwrap().unwrap();
+        for slug in ["acme", "globex", "initech"] {
+            assert_eq!(titles(&door(&old, slug)).await.unwrap(), ["welcome"], "{slug}");
+        }
+    })
+    .await;
+}
