@@ -129,18 +129,20 @@ async fn a_tenant_that_is_made_during_a_migration_has_what_its_steps_put_there()
         two(&old).await;
         server.administrator.batch_execute("SELECT pg_advisory_lock(42)").await.unwrap();
         let new = site.try_open(notes([waits()])).unwrap();
-        let migrating = tokio::spawn(async move { migrate(&new, &Target::Fleet).await });
         let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted \
                        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-        until("the step waits", async || server.count(waiting).await == 1).await;
-        let making = tokio::spawn({
-            let old = old.clone();
-            async move { old.create_tenant(on_server("initech", Isolation::Row)).await }
-        });
-        until("the creation waits", async || server.count(waiting).await == 2).await;
-        server.administrator.batch_execute("SELECT pg_advisory_unlock(42)").await.unwrap();
-        migrating.await.unwrap();
-        making.await.unwrap().unwrap();
+        let meanwhile = async {
+            until("the step waits", async || server.count(waiting).await == 1).await;
+            let making = tokio::spawn({
+                let old = old.clone();
+                async move { old.create_tenant(on_server("initech", Isolation::Row)).await }
+            });
+            until("the creation waits", async || server.count(waiting).await == 2).await;
+            server.administrator.batch_execute("SELECT pg_advisory_unlock(42)").await.unwrap();
+            making.await.unwrap().unwrap();
+        };
+        let (migrated, ()) = tokio::join!(migrate(&new, &Target::Fleet), meanwhile);
+        assert!(migrated >= 2, "{migrated}");
         for slug in ["acme", "globex", "initech"] {
             assert_eq!(titles(&door(&old, slug)).await.unwrap(), ["welcome"], "{slug}");
         }

@@ -3,6 +3,7 @@
 mod crud;
 mod errors;
 mod kinds;
+mod statements;
 mod transactions;
 
 use std::sync::Arc;
