@@ -13,15 +13,26 @@ WITH shared AS (
     SELECT t.oid, t.name, p.polname, p.polcmd, p.polroles,
         pg_get_expr(p.polqual, p.polrelid) AS shows, pg_get_expr(p.polwithcheck, p.polrelid) AS takes
     FROM tables AS t JOIN pg_policy AS p ON p.polrelid = t.oid WHERE p.polpermissive
-), grants AS (
-    SELECT s.name AS thing, s.relname, g.grantee, g.privilege_type AS privilege
-    FROM shared AS s CROSS JOIN aclexplode(s.relacl) AS g WHERE g.grantee <> s.relowner
-    UNION SELECT s.name, s.relname, g.grantee, g.privilege_type
-    FROM shared AS s JOIN pg_attribute AS a ON a.attrelid = s.oid CROSS JOIN aclexplode(a.attacl) AS g
+), granted AS (
+    SELECT s.name AS thing, '' AS before, g.grantee, g.privilege_type AS privilege, CASE s.relname
+        WHEN 'tenantry_tenant' THEN '{}' WHEN 'tenantry_migration' THEN '{SELECT}'
+        ELSE '{SELECT,INSERT,UPDATE,DELETE}' END::text[] AS allowed
+    FROM shared AS s CROSS JOIN LATERAL (SELECT * FROM aclexplode(s.relacl) UNION SELECT own.*
+        FROM pg_attribute AS a CROSS JOIN aclexplode(a.attacl) AS own WHERE a.attrelid = s.oid) AS g
     WHERE g.grantee <> s.relowner
-    UNION SELECT format('SCHEMA %I', n.nspname), NULL, g.grantee, g.privilege_type
+    UNION ALL SELECT format('SEQUENCE %I.%I', n.nspname, c.relname), '', g.grantee, g.privilege_type, '{SELECT,USAGE}'
+    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace CROSS JOIN aclexplode(c.relacl) AS g
+    WHERE n.nspname = 'tenantry_shared' AND c.relkind = 'S' AND g.grantee <> c.relowner
+    UNION ALL SELECT format('SCHEMA %I', n.nspname), '', g.grantee, g.privilege_type, '{USAGE}'
     FROM pg_namespace AS n CROSS JOIN aclexplode(n.nspacl) AS g
     WHERE n.nspname = 'tenantry_shared' AND g.grantee <> n.nspowner
+    -- What a table will get that is made from now on.
+    UNION ALL SELECT 'TABLES', format('ALTER DEFAULT PRIVILEGES FOR ROLE %I%s ', pg_get_userbyid(d.defaclrole),
+        (SELECT format(' IN SCHEMA %I', nspname) FROM pg_namespace WHERE oid = d.defaclnamespace)),
+        g.grantee, g.privilege_type, '{SELECT,INSERT,UPDATE,DELETE}'
+    FROM pg_default_acl AS d CROSS JOIN aclexplode(d.defaclacl) AS g
+    WHERE d.defaclobjtype = 'r' AND pg_get_userbyid(d.defaclrole) = $2::name AND g.grantee <> d.defaclrole
+        AND d.defaclnamespace IN (0, (SELECT oid FROM pg_namespace WHERE nspname = 'tenantry_shared'))
 ), found (fault, object, remedy) AS (
     SELECT 'unsecured', name, format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', name)
     FROM tables WHERE NOT relrowsecurity
@@ -63,13 +74,9 @@ WITH shared AS (
             pg_get_function_identity_arguments(f.oid))
     FROM pg_proc AS f JOIN pg_namespace AS n ON n.oid = f.pronamespace
     WHERE n.nspname = 'tenantry_shared' AND f.prosecdef
-    UNION ALL SELECT 'granted', format('%s on %s', privilege, thing), format('REVOKE %s ON %s FROM %s', privilege, thing,
-        CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END)
-    FROM grants WHERE (grantee = 0 OR pg_has_role($1::name, grantee, 'MEMBER')) AND NOT (CASE
-        WHEN relname IS NULL THEN privilege = 'USAGE'
-        WHEN relname = 'tenantry_tenant' THEN false
-        WHEN relname = 'tenantry_migration' THEN privilege = 'SELECT'
-        ELSE privilege IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE') END)
+    UNION SELECT 'granted', format('%s on %s', privilege, thing), format('%sREVOKE %s ON %s FROM %s', before, privilege,
+        thing, CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END)
+    FROM granted WHERE privilege <> ALL (allowed) AND (grantee = 0 OR pg_has_role($1::name, grantee, 'MEMBER'))
     -- With the table, what the role was granted on it goes to the new owner.
     UNION ALL SELECT 'owned', name, CASE pg_get_userbyid(relowner) WHEN $1::name
         THEN format('ALTER TABLE %s OWNER TO %I', name, $2::text) || CASE relname WHEN 'tenantry_tenant' THEN ''

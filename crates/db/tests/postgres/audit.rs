@@ -112,6 +112,21 @@ fn provocations(serving: &str, owner: &str) -> Vec<(String, Vec<(Fault, String)>
             Fault::Granted,
             "CREATE on SCHEMA tenantry_shared",
         ),
+        one(
+            &format!("GRANT UPDATE ON SEQUENCE notes_note_id_seq TO {serving}"),
+            Fault::Granted,
+            "UPDATE on SEQUENCE tenantry_shared.notes_note_id_seq",
+        ),
+        one(
+            &format!("ALTER DEFAULT PRIVILEGES IN SCHEMA tenantry_shared GRANT TRUNCATE ON TABLES TO {serving}"),
+            Fault::Granted,
+            "TRUNCATE on TABLES",
+        ),
+        one(
+            &format!("ALTER DEFAULT PRIVILEGES GRANT TRIGGER ON TABLES TO {serving}"),
+            Fault::Granted,
+            "TRIGGER on TABLES",
+        ),
         one(&format!("ALTER TABLE notes_note OWNER TO {serving}"), Fault::Owned, note),
     ]
 }
