@@ -4,7 +4,9 @@ use std::fmt;
 
 use super::render::policy_as_told;
 use super::session::Session;
+use super::shared::grants_on_all;
 use crate::model::{QueryError, Value};
+use crate::postgres::{SHARED, quoted};
 
 /// Something in the schema of shared tables that does not keep tenants apart, or may come not to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +45,8 @@ pub enum Fault {
     Definer,
     /// The role that serves may do more than read and write rows.
     Granted,
-    /// The role that serves owns a table, or may become the role that does.
+    /// The role that serves owns a table, or may become the role that does. Where one role does both, the remedy makes
+    /// another, which `DB_<ALIAS>` is to name then, and `DB_<ALIAS>_OWNER` the one that owns.
     Owned,
 }
 
@@ -106,5 +109,19 @@ pub(super) async fn audit(session: &Session, roles: &SharedRoles) -> Result<Vec<
             remedy: row.get("remedy")?,
         })
     });
-    found.collect()
+    let found: Vec<Finding> = found.collect::<Result<_, QueryError>>()?;
+    Ok(if roles.serving == roles.owning { of_one_role(found, &roles.owning) } else { found })
+}
+
+/// With one role for both, no table can be given to another: what helps is a second role.
+fn of_one_role(mut found: Vec<Finding>, owning: &str) -> Vec<Finding> {
+    let all = found.len();
+    found.retain(|finding| finding.fault != Fault::Owned);
+    if found.len() < all {
+        let (owning, granted) = (quoted(owning), grants_on_all("serving"));
+        let made = format!(r#"CREATE ROLE "serving" LOGIN PASSWORD '...'; GRANT "serving" TO {owning}"#);
+        let remedy = format!("{made}; SET ROLE {owning}; {granted}");
+        found.push(Finding { fault: Fault::Owned, object: format!("SCHEMA {SHARED}"), remedy });
+    }
+    found
 }

@@ -27,10 +27,31 @@ fn tables() -> String {
     )
 }
 
+/// What the role that serves gets on the schema and on the tables that will be made there. Nothing on their sequences: a
+/// column that takes its values from one needs no right for that.
+fn grants(serving: &str) -> String {
+    let serving = quoted(serving);
+    format!(
+        r#"GRANT USAGE ON SCHEMA "{SHARED}" TO {serving};
+        ALTER DEFAULT PRIVILEGES IN SCHEMA "{SHARED}" GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {serving}"#
+    )
+}
+
+/// Lets a role serve from shared tables that are there, for their owner to run.
+pub(super) fn grants_on_all(serving: &str) -> String {
+    let (grants, role, ledger) = (grants(serving), quoted(serving), ledger::TABLE);
+    format!(
+        r#"{grants};
+        GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA "{SHARED}" TO {role};
+        REVOKE INSERT, UPDATE, DELETE ON "{SHARED}"."{ledger}" FROM {role};
+        REVOKE ALL ON "{SHARED}"."{REGISTRY}" FROM {role}"#
+    )
+}
+
 /// Makes the schema and the registry, unless they are there, and lets the role that serves work on the tables that will
-/// be made. Not on their sequences: a column that takes its values from one needs no right for that.
+/// be made.
 pub(crate) fn made(serving: &str) -> String {
-    let (alone, serving) = (alone(SHARED), quoted(serving));
+    let (alone, grants) = (alone(SHARED), grants(serving));
     format!(
         r#"{alone};
         CREATE SCHEMA IF NOT EXISTS "{SHARED}";
@@ -38,8 +59,7 @@ pub(crate) fn made(serving: &str) -> String {
             name varchar(26) UNIQUE, entered timestamptz NOT NULL DEFAULT now(),
             CHECK ((key = {template}) = (name IS NULL)));
         INSERT INTO "{SHARED}"."{REGISTRY}" (key) VALUES ({template}) ON CONFLICT DO NOTHING;
-        GRANT USAGE ON SCHEMA "{SHARED}" TO {serving};
-        ALTER DEFAULT PRIVILEGES IN SCHEMA "{SHARED}" GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {serving}"#,
+        {grants}"#,
         template = RowKey::TEMPLATE,
     )
 }

@@ -4,15 +4,14 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use tenantry_core::Isolation;
-use tenantry_db::ServerTrouble;
 use tenantry_db::lifecycle::Target;
 use tenantry_db::migrate::{Fault, Finding, Migration, Sql};
 use tenantry_db::model::QueryError;
-use tenantry_db::{Instance, TenantDb};
+use tenantry_db::{Instance, Location, PostgresServer, PostgresUrl, ServerTrouble, TenantDb};
 
 use crate::common::*;
 use crate::rows::two;
-use crate::server::{on_each, on_server};
+use crate::server::{ALIAS, on_each, on_server};
 
 async fn found(instance: &Instance) -> Vec<Finding> {
     let troubles = instance.check_servers(Duration::from_secs(60)).await;
@@ -187,6 +186,47 @@ async fn a_role_that_may_become_the_owner_is_found() {
         assert_eq!(found(&instance).await, []);
     })
     .await;
+}
+
+/// As if the owner's variable had never been there.
+#[tokio::test]
+async fn an_owner_that_serves_as_well_is_told_to_have_another_serve() {
+    on_each(async |mut server| {
+        let mut site = server.site();
+        two(&site.open()).await;
+        let owner = server.server.owner.take().unwrap();
+        let serving = std::mem::replace(&mut server.server.serving, owner.clone());
+        let locate = |server: &PostgresServer| Location::Postgres(Box::new(server.clone()));
+        site.databases.insert(ALIAS.parse().unwrap(), locate(&server.server));
+        let instance = site.open();
+        let findings = found(&instance).await;
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        assert_eq!(
+            (findings[0].fault, findings[0].object.as_str()),
+            (Fault::Owned, "SCHEMA tenantry_shared")
+        );
+        let refused = titles(&door(&instance, "acme")).await;
+        assert!(matches!(refused, Err(QueryError::Unprotected(_))), "{refused:?}");
+
+        let name = format!("{}_anew", serving.user());
+        let anew = serving_url(&serving, &name);
+        let remedy = findings[0].remedy.replace("\"serving\"", &name).replace("'...'", "'serving'");
+        server.administrator.batch_execute(&remedy).await.unwrap();
+        server.server = PostgresServer { serving: anew, owner: Some(owner) };
+        site.databases.insert(ALIAS.parse().unwrap(), locate(&server.server));
+        let instance = site.open();
+        assert_eq!(found(&instance).await, []);
+        write(&door(&instance, "acme"), "served").await.unwrap();
+        instance.create_tenant(on_server("initech", Isolation::Row)).await.unwrap();
+    })
+    .await;
+}
+
+/// The same place for another role.
+fn serving_url(url: &PostgresUrl, name: &str) -> PostgresUrl {
+    let url = url.to_string();
+    let (_, place) = url.split_once('@').unwrap();
+    format!("postgres://{name}:serving@{place}").parse().unwrap()
 }
 
 /// A tenant in a schema of its own has nothing to do with it.
