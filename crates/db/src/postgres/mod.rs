@@ -17,14 +17,15 @@ mod scope;
 mod tests;
 mod tls;
 mod transaction;
+mod unique;
 mod url;
 
 pub(crate) use door::{Access, Door};
 pub(crate) use error::PostgresError;
 pub(crate) use pool::{Server, ServerConfig};
-pub(crate) use scope::{CURRENT_TENANT, Scope};
+pub(crate) use scope::{CURRENT_TENANT, SHARED, Scope, alone, beside_others, quoted, tenant_setting};
 #[cfg(test)]
-pub(crate) use tests::on_each;
+pub(crate) use tests::{key, on_each};
 pub(crate) use tls::TlsError;
 pub(crate) use transaction::Transaction;
 pub use url::{PostgresUrl, PostgresUrlError};
