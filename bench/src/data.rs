@@ -100,6 +100,11 @@ pub(crate) fn finish(command: &mut Command) -> Result<Duration, Fault> {
 
 /// Makes tenants from a file, and says how long that took.
 pub(crate) fn create(folder: &Path, count: usize) -> Result<Duration, Fault> {
+    finish(program(folder).args(["tenant", "create", "--from"]).arg(list(folder, count)?))
+}
+
+/// A file in `folder` that lists tenants.
+pub(crate) fn list(folder: &Path, count: usize) -> Result<PathBuf, Fault> {
     let list = folder.join("tenants.csv");
     let mut lines = String::new();
     for number in 1..=count {
@@ -107,7 +112,7 @@ pub(crate) fn create(folder: &Path, count: usize) -> Result<Duration, Fault> {
         writeln!(lines, "{slug},{},Tenant {number}", host_of(&slug))?;
     }
     fs::write(&list, lines)?;
-    finish(program(folder).args(["tenant", "create", "--from"]).arg(list))
+    Ok(list)
 }
 
 /// The slug of the tenant with this number, counted from 1.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use tempfile::NamedTempFile;
 
 use crate::Fault;
-use crate::data::{REPORTER, TENANTS, host_of};
+use crate::data::{REPORTER, host_of};
 use crate::server::Server;
 
 const CONNECTIONS: usize = 64;
@@ -32,13 +32,13 @@ impl Seen {
     }
 }
 
-/// Asks for the notes of all tenants for some seconds; `writes` of a hundred requests add a note instead.
-pub(crate) fn ask(server: &Server, seconds: u16, writes: u32) -> Result<Seen, Fault> {
+/// Asks for the notes of so many tenants for some seconds; `writes` of a hundred requests add a note instead.
+pub(crate) fn ask(server: &Server, seconds: u16, writes: u32, tenants: usize) -> Result<Seen, Fault> {
     let script = script()?;
     let mut wrk = Command::new("wrk");
     wrk.arg(format!("-c{CONNECTIONS}")).args(["-t1", &format!("-d{seconds}s"), "--latency", "-s"]);
     wrk.arg(script.path()).arg(server.address()).arg("--");
-    let asked = wrk.args([TENANTS.to_string(), writes.to_string()]).stderr(Stdio::inherit()).output()?;
+    let asked = wrk.args([tenants.to_string(), writes.to_string()]).stderr(Stdio::inherit()).output()?;
     let output = String::from_utf8(asked.stdout)?;
     let line = output.lines().find(|line| line.starts_with('{')).ok_or("wrk did not say what it saw")?;
     let seen: Seen = serde_json::from_str(line)?;

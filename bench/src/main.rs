@@ -9,6 +9,7 @@ mod load;
 mod machine;
 #[path = "../../examples/notes/src/notes.rs"]
 mod notes;
+mod postgres;
 mod rates;
 mod report;
 mod server;
@@ -60,6 +61,8 @@ enum Part {
     Instructions,
     /// Commands on 1,000 and 10,000 tenants.
     Fleet,
+    /// GET /notes over 80 tenants on PostgreSQL in each isolation.
+    Postgres,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -82,7 +85,11 @@ async fn run(args: &Args) -> Result<bool, Fault> {
     if wanted(Part::Fleet) {
         fleet::measure(&mut report)?;
     }
-    if Part::value_variants().iter().any(|part| *part != Part::Fleet && wanted(*part)) {
+    if wanted(Part::Postgres) {
+        postgres::measure(args.rounds, args.seconds, &mut report).await?;
+    }
+    let apart = [Part::Fleet, Part::Postgres];
+    if Part::value_variants().iter().any(|part| !apart.contains(part) && wanted(*part)) {
         let data = Data::prepare().await?;
         if wanted(Part::Cold) {
             fleet::cold(&data, &mut report).await?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::Fault;
-use crate::data::Data;
+use crate::data::{Data, TENANTS};
 use crate::load::{self, Reports, Seen};
 use crate::report::{Report, Spread};
 use crate::server::{Server, Side};
@@ -27,10 +27,20 @@ pub(crate) struct Sides {
 }
 
 /// What one side did in one round.
-struct Round {
-    seen: Seen,
+pub(crate) struct Round {
+    pub(crate) seen: Seen,
     /// Microseconds of processor time a request.
-    cpu: f64,
+    pub(crate) cpu: f64,
+}
+
+impl Round {
+    /// Asks one side for so many seconds; `writes` of a hundred requests add a note.
+    pub(crate) fn of(server: &Server, seconds: u16, writes: u32, tenants: usize) -> Result<Self, Fault> {
+        let before = server.cpu()?;
+        let seen = load::ask(server, seconds, writes, tenants)?;
+        let used = server.cpu()? - before;
+        Ok(Self { seen, cpu: used.as_secs_f64() * 1e6 / f64::from(seen.requests) })
+    }
 }
 
 impl Sides {
@@ -53,7 +63,7 @@ impl Sides {
 
     fn compare(&self, what: &str, writes: u32, report: &mut Report) -> Result<(), Fault> {
         for server in [&self.tenants, &self.ceiling] {
-            load::ask(server, WARM_UP, writes)?;
+            load::ask(server, WARM_UP, writes, TENANTS)?;
         }
         let (mut tenants, mut ceiling) = (Vec::new(), Vec::new());
         for number in 0..self.rounds {
@@ -90,22 +100,20 @@ impl Sides {
     }
 
     fn round(&self, server: &Server, writes: u32) -> Result<Round, Fault> {
-        let before = server.cpu()?;
-        let seen = load::ask(server, self.seconds, writes)?;
-        let used = server.cpu()? - before;
-        let cpu = used.as_secs_f64() * 1e6 / f64::from(seen.requests);
+        let round = Round::of(server, self.seconds, writes, TENANTS)?;
+        let Round { seen, cpu } = &round;
         eprintln!(
             "  {:>7.0} requests/s  {cpu:>5.1} µs  p99 {} µs  {}",
             seen.rate(),
             seen.p99,
             server.address()
         );
-        Ok(Round { seen, cpu })
+        Ok(round)
     }
 
     /// How long others wait while one tenant runs a slow report after the other, and while none does.
     pub(crate) fn scan(&self, report: &mut Report) -> Result<(), Fault> {
-        load::ask(&self.tenants, WARM_UP, 0)?;
+        load::ask(&self.tenants, WARM_UP, 0, TENANTS)?;
         let (mut quiet, mut beside, mut reports) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..self.rounds {
             quiet.push(self.round(&self.tenants, 0)?);
@@ -130,7 +138,7 @@ impl Sides {
 }
 
 /// Requests a second, CPU, median and 99th percentile in ms, threads, memory.
-fn figures(rounds: &[Round], server: &Server) -> Result<[String; 6], Fault> {
+pub(crate) fn figures(rounds: &[Round], server: &Server) -> Result<[String; 6], Fault> {
     let spread = |of: &dyn Fn(&Round) -> f64| Spread::of(rounds.iter().map(of));
     let milliseconds = |microseconds: u32| Duration::from_micros(microseconds.into()).as_secs_f64() * 1e3;
     let (threads, memory) = server.size()?;

@@ -40,7 +40,7 @@ impl Side {
             }
             Self::Ceiling => {
                 let mut command = Command::new(programs()?.join("bench-ceiling"));
-                command.env_clear().arg(data.file());
+                command.env_clear().env("BENCH_CEILING", data.file());
                 Ok(command)
             }
         }

@@ -2,7 +2,8 @@
 
 use std::process::{Command, ExitCode};
 
-use crate::tools;
+use crate::postgres::Servers;
+use crate::{python, tools};
 
 /// Debian's packages, which bear the names of their programs, and what for.
 const PROGRAMS: [(&str, &str); 2] =
@@ -21,8 +22,10 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode, String> {
     let root = tools::root();
     let build = ["build", "--release", "--locked", "--package", "tenantry-bench"];
     tools::run(Command::new("cargo").args(build).current_dir(&root))?;
-    let status = tools::status(
-        Command::new(root.join("target/release/tenantry-bench")).args(args).current_dir(&root),
-    )?;
+    let servers = Servers::start(&python::for_tests()?)?;
+    // The machine's own version.
+    let (_, url) = servers.urls().next().ok_or("there is no PostgreSQL")?;
+    let mut bench = Command::new(root.join("target/release/tenantry-bench"));
+    let status = tools::status(bench.args(args).env("TENANTRY_BENCH_POSTGRES", url).current_dir(&root))?;
     Ok(tools::exit_code(status))
 }

@@ -10,18 +10,18 @@ use serde::{Deserialize, Serialize};
 /// A note, as the example's.
 #[derive(Serialize)]
 pub(crate) struct Note {
-    id: i64,
-    title: String,
-    body: String,
-    created: Timestamp,
+    pub(crate) id: i64,
+    pub(crate) title: String,
+    pub(crate) body: String,
+    pub(crate) created: Timestamp,
 }
 
 /// What a client sends to add one.
 #[derive(Deserialize)]
 pub(crate) struct NewNote {
-    title: String,
+    pub(crate) title: String,
     #[serde(default)]
-    body: String,
+    pub(crate) body: String,
 }
 
 /// The 20 newest.
