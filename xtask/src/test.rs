@@ -19,7 +19,11 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode, String> {
     let urls: Vec<String> = servers.urls().map(|(version, url)| format!("{version}={url}")).collect();
     let mut cargo = Command::new("cargo");
     cargo.args(cargo_args(args)).current_dir(tools::root());
-    let status = tools::status(cargo.env(python::VARIABLE, python).env(postgres::VARIABLE, urls.join(",")))?;
+    cargo
+        .env(python::VARIABLE, python)
+        .env(postgres::VARIABLE, urls.join(","))
+        .env(postgres::PSQL, servers.psql());
+    let status = tools::status(&mut cargo)?;
     let verdict = if status.success() { "passed" } else { "failed" };
     println!("cargo xtask test: {verdict} in {:.1} s, builds included", started.elapsed().as_secs_f64());
     Ok(tools::exit_code(status))

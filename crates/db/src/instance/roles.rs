@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::migrate::chain;
 use crate::places::{Places, PostgresServer};
-use crate::postgres::{PostgresError, Server, ServerConfig, TlsError};
+use crate::postgres::{PostgresError, Server, ServerConfig, TlsError, identifier};
 
 /// How long a statement on a PostgreSQL server waits for another transaction: whoever wants the same table after it
 /// waits for it too.
@@ -60,7 +60,7 @@ impl Roles {
 
     /// Lets the role that serves work on the tables of a schema that are made from now on.
     pub(crate) fn grants(&self, schema: &str) -> String {
-        let Some(role) = self.grantee.as_deref().map(quoted) else { return String::new() };
+        let Some(role) = self.grantee.as_deref().map(identifier) else { return String::new() };
         let later = format!(r#"ALTER DEFAULT PRIVILEGES IN SCHEMA "{schema}" GRANT"#);
         format!(
             r#"GRANT USAGE ON SCHEMA "{schema}" TO {role};
@@ -71,7 +71,7 @@ impl Roles {
 
     /// The same, on those that are there already too.
     pub(crate) fn grants_on_all(&self, schema: &str) -> String {
-        let Some(role) = self.grantee.as_deref().map(quoted) else { return String::new() };
+        let Some(role) = self.grantee.as_deref().map(identifier) else { return String::new() };
         format!(
             r#"{};
             GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA "{schema}" TO {role};
@@ -82,7 +82,7 @@ impl Roles {
 
     /// Lets the role that serves connect to a database.
     pub(crate) fn may_connect(&self, database: &str) -> String {
-        let role = self.grantee.as_deref().map(quoted);
+        let role = self.grantee.as_deref().map(identifier);
         role.map_or_else(String::new, |role| format!(r#"GRANT CONNECT ON DATABASE "{database}" TO {role}"#))
     }
 
@@ -127,9 +127,4 @@ pub(super) async fn check(servers: &BTreeMap<Alias, Roles>, patience: Duration) 
         Some((variable, trouble))
     });
     troubles.collect::<BTreeMap<_, _>>().into_values().collect()
-}
-
-/// A role's name in SQL.
-fn quoted(role: &str) -> String {
-    format!(r#""{}""#, role.replace('"', r#""""#))
 }

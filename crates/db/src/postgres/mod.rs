@@ -11,8 +11,10 @@ mod door;
 mod error;
 mod passfile;
 mod pool;
+mod quote;
 mod same;
 mod scope;
+mod session;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -22,7 +24,9 @@ mod url;
 pub(crate) use door::{Access, Door};
 pub(crate) use error::PostgresError;
 pub(crate) use pool::{Server, ServerConfig};
+pub(crate) use quote::{identifier, literal};
 pub(crate) use scope::{CURRENT_TENANT, Scope};
+pub(crate) use session::{Session, SignInError, verifier};
 #[cfg(test)]
 pub(crate) use tests::on_each;
 pub(crate) use tls::TlsError;

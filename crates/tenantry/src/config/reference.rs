@@ -28,7 +28,8 @@ schema`, `--isolation database`).
 
 `DB_<ALIAS>_OWNER` names, by a URL of the same form, the role that makes and migrates tenants' tables there; the role of
 `DB_<ALIAS>` then only works on them. The owner needs `CREATE` on the database, for `--isolation database` `CREATEDB`,
-and must be a member of the other role. A role that is a superuser or bypasses row-level security is refused. Passwords may
+and must be a member of the other role: `tenantry server prepare ALIAS` makes both roles, the database and the rights, by
+the URL of an administrator that stands in the environment variable `TENANTRY_ADMIN_URL` or is asked for. A role that is a superuser or bypasses row-level security is refused. Passwords may
 stand in the file that `PGPASSFILE` names. TLS is as `sslmode` says: `verify-full` unless the server is on this machine, and
 `sslrootcert` names the certificates that vouch for it. Through PgBouncer in transaction mode, add `prepared=false`: nothing
 has a name then that another client could have too, and no option is sent at the start; a longest time for statements is to
