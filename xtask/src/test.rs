@@ -16,12 +16,12 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode, String> {
     ctrlc::set_handler(|| {}).map_err(|cause| format!("can't catch Ctrl-C: {cause}"))?;
     let servers = Servers::start(&python)?;
     let started = Instant::now();
-    let urls: Vec<String> = servers.urls().map(|(version, url)| format!("{version}={url}")).collect();
     let mut cargo = Command::new("cargo");
     cargo.args(cargo_args(args)).current_dir(tools::root());
     cargo
         .env(python::VARIABLE, python)
-        .env(postgres::VARIABLE, urls.join(","))
+        .env(postgres::VARIABLE, servers.urls())
+        .env(postgres::BOUNCED, servers.bounced_urls())
         .env(postgres::PSQL, servers.psql());
     let status = tools::status(&mut cargo)?;
     let verdict = if status.success() { "passed" } else { "failed" };

@@ -28,7 +28,7 @@ pub(crate) use quote::{identifier, literal};
 pub(crate) use scope::{CURRENT_TENANT, Scope};
 pub(crate) use session::{Session, SignInError, verifier};
 #[cfg(test)]
-pub(crate) use tests::on_each;
+pub(crate) use tests::{Place, on_each, on_each_bounced};
 pub(crate) use tls::TlsError;
 pub(crate) use transaction::Transaction;
 pub use url::{PostgresUrl, PostgresUrlError};

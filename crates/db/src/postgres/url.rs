@@ -110,6 +110,11 @@ impl PostgresUrl {
         self.config.get_dbname().unwrap_or_default()
     }
 
+    /// Whether statements have names and sessions settings of their own, which PgBouncer in transaction mode can't keep apart.
+    pub(crate) fn has_sessions(&self) -> bool {
+        self.prepared
+    }
+
     /// Whether there is a password to sign in with.
     pub(super) fn has_password(&self) -> bool {
         self.config.get_password().is_some()

@@ -21,6 +21,8 @@ struct Pair<'a> {
     serving: &'a str,
     owner: &'a str,
     database: &'a str,
+    /// The role that serves has no settings of its own sessions: it comes through PgBouncer.
+    pooled: bool,
 }
 
 /// Raised when the settings of a server name no two roles that work on one database.
@@ -54,6 +56,7 @@ impl<'a> Pair<'a> {
             let (serving, owner) = (serving.database().to_owned(), owner.database().to_owned());
             return Err(PairError::Databases { serving, owner });
         }
-        Ok(Self { serving: serving.user(), owner: owner.user(), database: serving.database() })
+        let (pooled, database) = (!serving.has_sessions(), serving.database());
+        Ok(Self { serving: serving.user(), owner: owner.user(), database, pooled })
     }
 }

@@ -42,6 +42,11 @@ pub(super) const OLDEST: u32 = 15;
 /// How tenants' databases are encoded.
 pub(super) const ENCODING: &str = "UTF8";
 
+/// What ends a statement, or a transaction, of the role that serves where nobody else does. A session says so at its start,
+/// unless it comes through PgBouncer.
+const TIMEOUTS: [(&str, &str); 3] =
+    [("statement_timeout", "60s"), ("lock_timeout", "10s"), ("idle_in_transaction_session_timeout", "60s")];
+
 /// The name of a role that `role` is or may become, and that passes over what keeps tenants apart.
 pub(super) fn unsafe_role(role: &str) -> String {
     let role = literal(role);
@@ -72,6 +77,9 @@ pub(super) fn is_database(database: &str) -> String {
 /// them.
 pub(super) fn wants(pair: Pair<'_>) -> Vec<Want> {
     let mut wants = roles(pair);
+    if pair.pooled {
+        wants.extend(TIMEOUTS.map(|(setting, value)| timeout(pair.serving, setting, value)));
+    }
     wants.extend(database(pair));
     wants.extend(inside(pair));
     wants
@@ -157,8 +165,24 @@ fn roles(pair: Pair<'_>) -> Vec<Want> {
     ]
 }
 
+fn timeout(serving: &str, setting: &str, value: &str) -> Want {
+    let (role, named) = (identifier(serving), literal(serving));
+    Want {
+        lack: format!(
+            "the role {serving}, which comes through PgBouncer, has no {setting}: nothing ends what it does"
+        ),
+        question: format!(
+            "EXISTS (SELECT FROM pg_roles r, pg_db_role_setting s, unnest(s.setconfig) c WHERE r.rolname = {named} \
+             AND s.setrole = r.oid AND c LIKE '{setting}=%')"
+        ),
+        statement: format!("ALTER ROLE {role} SET {setting} = '{value}'"),
+        place: Place::Server,
+        weight: Weight::Warning,
+    }
+}
+
 fn database(pair: Pair<'_>) -> Vec<Want> {
-    let Pair { serving, owner, database } = pair;
+    let Pair { serving, owner, database, .. } = pair;
     let (s, o, d) = (identifier(serving), identifier(owner), identifier(database));
     let (named_s, named_o, named_d) = (literal(serving), literal(owner), literal(database));
     // What of the database is granted to a role itself, and not to everybody.
@@ -229,7 +253,7 @@ fn database(pair: Pair<'_>) -> Vec<Want> {
 
 /// The schema in which a claimed database has its tables.
 fn inside(pair: Pair<'_>) -> Vec<Want> {
-    let Pair { serving, owner, database } = pair;
+    let Pair { serving, owner, database, .. } = pair;
     let (s, o) = (identifier(serving), identifier(owner));
     let granted = |grantee: &str, privilege: &str| {
         format!(

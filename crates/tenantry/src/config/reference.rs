@@ -31,9 +31,12 @@ schema`, `--isolation database`).
 and must be a member of the other role: `tenantry server prepare ALIAS` makes both roles, the database and the rights, by
 the URL of an administrator that stands in the environment variable `TENANTRY_ADMIN_URL` or is asked for. A role that is a superuser or bypasses row-level security is refused. Passwords may
 stand in the file that `PGPASSFILE` names. TLS is as `sslmode` says: `verify-full` unless the server is on this machine, and
-`sslrootcert` names the certificates that vouch for it. Through PgBouncer in transaction mode, add `prepared=false`: nothing
-has a name then that another client could have too, and no option is sent at the start; a longest time for statements is to
-be set on the role (`ALTER ROLE … SET statement_timeout`).
+`sslrootcert` names the certificates that vouch for it.
+
+Through PgBouncer in transaction mode (1.18 or newer), add `prepared=false`: nothing has a name then that another client could
+have too, no option is sent at the start, and no statement is cancelled, which PgBouncer before 1.20 may not survive. In its
+place transactions bring their longest time along, and the role has one for all else: `server prepare` sets it
+(`ALTER ROLE … SET statement_timeout`). The owner may go to the server itself, past PgBouncer.
 
 `DB_HOST`, `DB_PORT`, `DB_NAME`, `DB_USER`, `DB_PASSWORD` and names that end in `_OWNER` are no aliases.
 ";

@@ -24,6 +24,10 @@ pub(crate) struct Place {
     pub(crate) address: String,
     /// HOST:PORT that commands are given.
     pub(crate) way: String,
+    /// HOST:PORT of PgBouncer.
+    bouncer: String,
+    /// The role that serves comes through PgBouncer.
+    pub(crate) bounced: bool,
     folder: TempDir,
 }
 
@@ -38,20 +42,24 @@ pub(crate) async fn on_each(test: impl AsyncFn(Place)) {
 
 /// The same, with nothing on the servers yet.
 pub(crate) async fn on_each_bare(test: impl AsyncFn(Place)) {
-    #[expect(clippy::disallowed_methods, reason = "the tests' one variable")]
-    let servers =
-        std::env::var("TENANTRY_TEST_POSTGRES").expect("TENANTRY_TEST_POSTGRES is set by `cargo xtask test`");
-    for server in servers.split(',') {
-        let (_, url) = server.split_once('=').unwrap();
-        Box::pin(test(Place::bare(url).await)).await;
+    for (url, way) in servers("TENANTRY_TEST_POSTGRES").iter().zip(servers("TENANTRY_TEST_PGBOUNCER")) {
+        Box::pin(test(Place::bare(url, &way).await)).await;
     }
 }
 
+/// The administrators' URLs in a variable.
+fn servers(variable: &str) -> Vec<String> {
+    #[expect(clippy::disallowed_methods, reason = "the tests' own variables")]
+    let servers = std::env::var(variable);
+    let servers = servers.unwrap_or_else(|_| panic!("{variable} is set by `cargo xtask test`"));
+    servers.split(',').map(|server| server.split_once('=').unwrap().1.to_owned()).collect()
+}
+
 impl Place {
-    async fn bare(administrators: &str) -> Self {
+    async fn bare(administrators: &str, bouncers: &str) -> Self {
         let name = format!("site_{:032x}", rand_number());
-        let (_, rest) = administrators.split_once('@').unwrap();
-        let address = rest.split_once('/').unwrap().0.to_owned();
+        let address = |url: &str| url.split(['@', '/']).nth(3).unwrap().to_owned();
+        let (address, bouncer) = (address(administrators), address(bouncers));
         let folder = tempfile::tempdir().unwrap();
         let passwords = folder.path().join("passwords");
         let lines =
@@ -63,6 +71,8 @@ impl Place {
             administrators: administrators.to_owned(),
             name,
             way: address.clone(),
+            bouncer,
+            bounced: false,
             address,
             folder,
         }
@@ -98,10 +108,14 @@ impl Place {
     /// A command that knows the server as `main`. Its passwords stand in a file.
     pub(crate) fn command(&self, words: &str) -> Command {
         let (name, way) = (&self.name, &self.way);
+        let serving = match self.bounced {
+            true => format!("postgres://{name}@{}/{name}?prepared=false", self.bouncer),
+            false => format!("postgres://{name}@{way}/{name}"),
+        };
         let mut command = common::command(self.folder());
         command
             .args(words.split_whitespace())
-            .env("DB_MAIN", format!("postgres://{name}@{way}/{name}"))
+            .env("DB_MAIN", serving)
             .env("DB_MAIN_OWNER", format!("postgres://{name}_owner@{way}/{name}"))
             .env("PGPASSFILE", self.folder().join("passwords"));
         command

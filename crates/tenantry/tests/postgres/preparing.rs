@@ -288,6 +288,32 @@ async fn what_can_t_be_used_is_said_and_left_as_it_is() {
     .await;
 }
 
+/// Who comes through PgBouncer can't say at the start of a session how long a statement may take.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_role_that_comes_through_pgbouncer_has_its_timeouts() {
+    on_each_bare(async |mut place| {
+        place.bounced = true;
+        let plan = out(&place.as_administrator("server prepare main --yes"));
+        let name = place.name.clone();
+        for (setting, value) in [
+            ("statement_timeout", "60s"),
+            ("lock_timeout", "10s"),
+            ("idle_in_transaction_session_timeout", "60s"),
+        ] {
+            assert!(plan.contains(&format!("ALTER ROLE \"{name}\" SET {setting} = '{value}'\n")), "{plan}");
+        }
+        assert!(plan.contains("main: nothing is amiss\n"), "{plan}");
+        let again = out(&place.as_administrator("server prepare main"));
+        assert!(again.contains("nothing changed"), "{again}");
+        tenants_live_on(&mut place).await;
+
+        place.administrator.batch_execute(&format!("ALTER ROLE {name} RESET lock_timeout")).await.unwrap();
+        let found = place.ok("server check main");
+        assert!(found.contains("main: warning: ") && found.contains("has no lock_timeout"), "{found}");
+    })
+    .await;
+}
+
 /// At many hosts an administrator is no superuser.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_administrator_need_not_be_a_superuser() {

@@ -19,52 +19,62 @@ fn make(place: &Place, slug: &str, home: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tenants_wherever_they_are_live_the_same_life() {
-    on_each(async |place| {
-        let homes = [
-            ("acme", "--server main"),
-            ("globex", "--server main --isolation database"),
-            ("initech", "--database main"),
-            ("umbrella", ""),
-        ];
-        homes.iter().for_each(|(slug, home)| make(&place, slug, home));
-        assert_eq!(place.places().await, 2);
-        assert!(place.ok("check").contains("nothing is amiss"));
-        assert!(place.ok("tenant show acme").contains("schema"));
-        let row = place.refused("tenant create hooli --server main --isolation row");
-        assert!(row.contains("isolation row"), "{row}");
+    on_each(the_same_life).await;
+}
 
-        let server = place.serve();
-        let mut sessions = Vec::new();
-        for (slug, _) in homes {
-            let (answer, session) = server.sign_in(&host(slug), "ann", PASSWORD).await;
-            assert_eq!(answer.status(), StatusCode::FOUND, "{slug}");
-            sessions.push((slug, session.unwrap()));
-        }
-        for (slug, _) in homes {
-            for (whose, session) in &sessions {
-                let page = server.get(&host(slug), "/admin/", session).await;
-                let wanted = if slug == *whose { StatusCode::OK } else { StatusCode::FOUND };
-                assert_eq!(page.status(), wanted, "{whose}'s session at {slug}");
-            }
-        }
-
-        for (slug, _) in homes {
-            place.ok(&format!("tenant suspend {slug}"));
-            server.until(&host(slug), StatusCode::SERVICE_UNAVAILABLE).await;
-            place.ok(&format!("tenant activate {slug}"));
-            server.until(&host(slug), StatusCode::OK).await;
-        }
-        for (slug, _) in homes {
-            place.confirmed(&format!("tenant delete {slug}"));
-            place.confirmed(&format!("tenant purge {slug}"));
-            server.until(&host(slug), StatusCode::BAD_REQUEST).await;
-        }
-        assert_eq!(place.places().await, 0);
-        let kept = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename = 'auth_user'";
-        let kept: i64 = place.administrator.query_one(kept, &[]).await.unwrap().get(0);
-        assert_eq!(kept, 1, "what was claimed stays");
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tenants_live_the_same_life_through_pgbouncer() {
+    on_each(async |mut place| {
+        place.bounced = true;
+        the_same_life(place).await;
     })
     .await;
+}
+
+async fn the_same_life(place: Place) {
+    let homes = [
+        ("acme", "--server main"),
+        ("globex", "--server main --isolation database"),
+        ("initech", "--database main"),
+        ("umbrella", ""),
+    ];
+    homes.iter().for_each(|(slug, home)| make(&place, slug, home));
+    assert_eq!(place.places().await, 2);
+    assert!(place.ok("check").contains("nothing is amiss"));
+    assert!(place.ok("tenant show acme").contains("schema"));
+    let row = place.refused("tenant create hooli --server main --isolation row");
+    assert!(row.contains("isolation row"), "{row}");
+
+    let server = place.serve();
+    let mut sessions = Vec::new();
+    for (slug, _) in homes {
+        let (answer, session) = server.sign_in(&host(slug), "ann", PASSWORD).await;
+        assert_eq!(answer.status(), StatusCode::FOUND, "{slug}");
+        sessions.push((slug, session.unwrap()));
+    }
+    for (slug, _) in homes {
+        for (whose, session) in &sessions {
+            let page = server.get(&host(slug), "/admin/", session).await;
+            let wanted = if slug == *whose { StatusCode::OK } else { StatusCode::FOUND };
+            assert_eq!(page.status(), wanted, "{whose}'s session at {slug}");
+        }
+    }
+
+    for (slug, _) in homes {
+        place.ok(&format!("tenant suspend {slug}"));
+        server.until(&host(slug), StatusCode::SERVICE_UNAVAILABLE).await;
+        place.ok(&format!("tenant activate {slug}"));
+        server.until(&host(slug), StatusCode::OK).await;
+    }
+    for (slug, _) in homes {
+        place.confirmed(&format!("tenant delete {slug}"));
+        place.confirmed(&format!("tenant purge {slug}"));
+        server.until(&host(slug), StatusCode::BAD_REQUEST).await;
+    }
+    assert_eq!(place.places().await, 0);
+    let kept = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename = 'auth_user'";
+    let kept: i64 = place.administrator.query_one(kept, &[]).await.unwrap().get(0);
+    assert_eq!(kept, 1, "what was claimed stays");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

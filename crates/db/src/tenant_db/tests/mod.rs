@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{Gate, Store, TenantDb};
 use crate::model::{Auto, Dialect, Model};
-use crate::postgres::{Door, Scope, on_each};
+use crate::postgres::{Door, Place, Scope, on_each, on_each_bounced};
 use crate::sqlite::{DataFile, Pool};
 
 /// A note, as an application would have it.
@@ -55,6 +55,13 @@ macro_rules! on_every_database {
                 crate::tenant_db::tests::on_servers(super::$name).await;
             })+
         }
+
+        mod on_bouncer {
+            $(#[tokio::test]
+            async fn $name() {
+                crate::tenant_db::tests::on_bouncers(super::$name).await;
+            })+
+        }
     };
 }
 use on_every_database;
@@ -69,15 +76,21 @@ pub(super) async fn door() -> (TempDir, TenantDb) {
 
 /// Runs a test on each PostgreSQL server, with a door to a schema of its own that holds the table of notes.
 pub(super) async fn on_servers(test: impl AsyncFn(TenantDb)) {
-    on_each(async |place| {
-        let schema = OpaqueName::from_random(Uuid::now_v7().as_u128());
-        let rig = place.rig(4, Duration::from_secs(60));
-        let sql = format!(r#"CREATE SCHEMA "{schema}""#);
-        rig.server.command(TENANT, None, &sql).await.unwrap();
-        let door = Door::new(rig.server, TENANT, Scope::Schema(schema), rig.dropped);
-        test(opened(Store::Postgres(Arc::new(door))).await).await;
-    })
-    .await;
+    on_each(async |place| in_schema(place, &test).await).await;
+}
+
+/// The same, through PgBouncer.
+pub(super) async fn on_bouncers(test: impl AsyncFn(TenantDb)) {
+    on_each_bounced(async |place| in_schema(place, &test).await).await;
+}
+
+async fn in_schema(place: Place, test: impl AsyncFn(TenantDb)) {
+    let schema = OpaqueName::from_random(Uuid::now_v7().as_u128());
+    let rig = place.rig(4, Duration::from_secs(60));
+    let sql = format!(r#"CREATE SCHEMA "{schema}""#);
+    rig.server.command(TENANT, None, &sql).await.unwrap();
+    let door = Door::new(rig.server, TENANT, Scope::Schema(schema), rig.dropped);
+    test(opened(Store::Postgres(Arc::new(door))).await).await;
 }
 
 /// Creates a table by the words of each database: SQLite's first, then PostgreSQL's.
