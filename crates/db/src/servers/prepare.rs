@@ -212,15 +212,15 @@ impl Preparation {
         Ok(())
     }
 
-    /// Whether a role has the password that the settings have for it is seen by signing in with it.
+    /// Whether a role has the password that the settings have for it is seen by signing in with it. Where that can't succeed it
+    /// is not tried: PgBouncer would turn everybody away for some time after.
     async fn look_at_password(&mut self, url: &PostgresUrl, variable: &str) {
         let role = url.user();
-        let is_there = self.there.contains(&format!("role {role}"));
-        let proved = match Session::open(url, PATIENCE).await {
-            Ok(_) | Err(SignInError::NoDatabase | SignInError::NotAllowed) => true,
-            Err(_) => false,
-        };
-        if is_there && proved {
+        let is_there = |thing: String| self.there.contains(&thing);
+        let may_succeed = is_there(format!("role {role}")) && is_there(format!("database {}", self.database));
+        let proved =
+            may_succeed && matches!(Session::open(url, PATIENCE).await, Ok(_) | Err(SignInError::NotAllowed));
+        if proved {
             self.there.push(format!("sign-in of {role}"));
         } else if let Some(verifier) = verifier(url) {
             let role = identifier(role);

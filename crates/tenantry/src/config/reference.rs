@@ -36,7 +36,9 @@ stand in the file that `PGPASSFILE` names. TLS is as `sslmode` says: `verify-ful
 Through PgBouncer in transaction mode (1.18 or newer), add `prepared=false`: nothing has a name then that another client could
 have too, no option is sent at the start, and no statement is cancelled, which PgBouncer before 1.20 may not survive. In its
 place transactions bring their longest time along, and the role has one for all else: `server prepare` sets it
-(`ALTER ROLE … SET statement_timeout`). The owner may go to the server itself, past PgBouncer.
+(`ALTER ROLE … SET statement_timeout`). The owner may go to the server itself, past PgBouncer. For `--isolation database` let
+PgBouncer know the roles by its `auth_file`: where it looks them up as a superuser (`auth_query`), the owner can't remove a
+tenant's database before PgBouncer has let go of it.
 
 `DB_HOST`, `DB_PORT`, `DB_NAME`, `DB_USER`, `DB_PASSWORD` and names that end in `_OWNER` are no aliases.
 ";

@@ -80,7 +80,9 @@ pub(crate) fn err(done: &Output) -> String {
 /// Two tenants live a whole life on a server that was prepared.
 async fn tenants_live_on(place: &mut Place) {
     place.enter().await;
-    let homes = [("acme", "schema"), ("globex", "database")];
+    // PgBouncer looks passwords up as a superuser, whose connection to a tenant's database no owner may end.
+    let other = if place.bounced { "schema" } else { "database" };
+    let homes = [("acme", "schema"), ("globex", other)];
     for (slug, isolation) in homes {
         place.ok(&format!(
             "tenant create {slug} --domain {slug}.checkhost.local --server main --isolation {isolation}"
@@ -109,7 +111,7 @@ async fn tenants_live_on(place: &mut Place) {
 }
 
 async fn the_role_that_serves_can_only_serve(place: &Place) {
-    let sql = "SELECT nspname FROM pg_namespace WHERE nspname ~ '^t[0-9a-z]{25}$'";
+    let sql = "SELECT nspname FROM pg_namespace WHERE nspname ~ '^t[0-9a-z]{25}$' LIMIT 1";
     let schema: String = place.administrator.query_one(sql, &[]).await.unwrap().get(0);
     let serving = connect(&place.url_of(&place.name, PASSWORDS_OF_ROLES)).await;
     let users = format!("SELECT count(*) FROM {schema}.auth_user");

@@ -32,12 +32,10 @@ async fn tenants_live_the_same_life_through_pgbouncer() {
 }
 
 async fn the_same_life(place: Place) {
-    let homes = [
-        ("acme", "--server main"),
-        ("globex", "--server main --isolation database"),
-        ("initech", "--database main"),
-        ("umbrella", ""),
-    ];
+    // PgBouncer looks passwords up as a superuser, whose connection to a tenant's database no owner may end.
+    let other = if place.bounced { "--server main" } else { "--server main --isolation database" };
+    let homes =
+        [("acme", "--server main"), ("globex", other), ("initech", "--database main"), ("umbrella", "")];
     homes.iter().for_each(|(slug, home)| make(&place, slug, home));
     assert_eq!(place.places().await, 2);
     assert!(place.ok("check").contains("nothing is amiss"));
