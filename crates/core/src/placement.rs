@@ -33,6 +33,13 @@ pub struct IsolationError(String);
 #[serde(try_from = "String", into = "String")]
 pub struct OpaqueName(Box<str>);
 
+/// The number by which a tenant's rows are told apart in the tables that tenants share.
+///
+/// It follows from the tenant's [`OpaqueName`], so that it is known from the placement alone, is the same whichever
+/// instance asks, and can't be guessed from another tenant's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RowKey(i64);
+
 /// Raised when a text is not a name that the server made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a name that this server makes")]
@@ -107,6 +114,12 @@ impl OpaqueName {
         Self(std::iter::once('t').chain(digits).collect::<String>().into())
     }
 
+    /// The random bits that the name stands for: the lowest 125 of those that it was made of.
+    fn random_bits(&self) -> u128 {
+        let value = |digit: u8| Self::DIGITS.iter().position(|known| *known == digit).unwrap_or(0) as u128;
+        self.0.bytes().skip(1).fold(0, |bits, digit| bits << 5 | value(digit))
+    }
+
     /// The name as text: safe as a file's name and as a SQL identifier.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -126,6 +139,32 @@ impl FromStr for OpaqueName {
 }
 
 canonical_text!(OpaqueName, OpaqueNameError);
+
+impl RowKey {
+    /// The key of no tenant: of the rows that each new tenant begins with.
+    pub const TEMPLATE: Self = Self(0);
+
+    /// The key of the tenant with this name: 1 to 2^63 - 1.
+    #[must_use]
+    pub fn of(name: &OpaqueName) -> Self {
+        let most = i64::MAX.unsigned_abs();
+        // A remainder is below 2^63 - 1.
+        let below = i64::try_from(name.random_bits() % u128::from(most)).unwrap_or(0);
+        Self(below + 1)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for RowKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 impl Placement {
     /// The alias in `DB_<ALIAS>` that this placement depends on.
@@ -169,7 +208,18 @@ mod tests {
     }
 
     #[test]
-    fn different_random_bits_make_different_names() {
-        assert_ne!(OpaqueName::from_random(1), OpaqueName::from_random(2));
+    fn different_random_bits_make_different_names_and_keys() {
+        let [one, other] = [1, 2].map(OpaqueName::from_random);
+        assert_ne!(one, other);
+        assert_ne!(RowKey::of(&one), RowKey::of(&other));
+    }
+
+    #[test]
+    fn a_row_key_is_positive_and_never_the_template_s() {
+        for bits in [0, 1, u128::MAX, u128::from(u64::MAX >> 1), u128::from(u64::MAX >> 1) - 1, 1 << 124] {
+            let key = RowKey::of(&OpaqueName::from_random(bits));
+            assert!(key > RowKey::TEMPLATE && key.get() > 0, "{key} of {bits}");
+        }
+        assert_eq!(RowKey::of(&OpaqueName::from_random(4)).get(), 5);
     }
 }

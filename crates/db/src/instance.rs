@@ -1,5 +1,6 @@
 //! An instance: a data folder that is open, with its directory, its tenants' files and the history that they follow.
 
+mod protection;
 mod roles;
 
 use std::collections::BTreeMap;
@@ -10,7 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use hashbrown::HashMap;
-use tenantry_core::{Alias, Placement, Slug, Status, Tenant, TenantId, TenantRecord};
+use tenantry_core::{Alias, Isolation, Placement, Slug, Status, Tenant, TenantId, TenantRecord};
 use tokio::sync::Mutex;
 
 use crate::TenantDb;
@@ -21,6 +22,7 @@ use crate::postgres::{Door, Server};
 use crate::sqlite::{DataFile, Pool, PoolConfig, Synchronous};
 use crate::tenant_db::{Gate, Store};
 
+use protection::Protection;
 pub(crate) use roles::Roles;
 pub use roles::ServerTrouble;
 
@@ -180,7 +182,7 @@ impl Instance {
 
     fn first_store(&self, tenant: &Tenant) -> Result<(Store, Arc<Gate>), UnknownPlace> {
         let store = self.store(tenant.id(), tenant.placement(), |roles| &roles.serving)?;
-        let gate = Arc::new(self.gate(&store));
+        let gate = Arc::new(self.gate(&store, tenant.placement()));
         let first = Served { tenant: tenant.clone(), store, gate };
         let mut stores = self.0.stores.write().unwrap_or_else(PoisonError::into_inner);
         // Under the lock that a change of status needs too: a tenant that has just stopped being active gets a door
@@ -194,15 +196,24 @@ impl Instance {
         }
     }
 
-    /// The gate before a tenant's data: whether it is of a version that this program serves.
-    fn gate(&self, store: &Store) -> Gate {
+    /// The gate before a tenant's data: whether it is of a version that this program serves, and shared tables keep it
+    /// apart.
+    fn gate(&self, store: &Store, placement: &Placement) -> Gate {
         if let Store::Sqlite { file, .. } = store {
             file.guard(guard(Arc::clone(&self.0.history)));
         }
         let (store, history) = (store.clone(), Arc::clone(&self.0.history));
+        let shared = placement.isolation() == Isolation::Row;
+        let roles = if shared { self.roles(placement.alias()).ok() } else { None };
+        let protection = roles.map(|roles| Arc::clone(&roles.protection));
         Gate::new(move || {
-            let (store, history) = (store.clone(), Arc::clone(&history));
-            Box::pin(async move { judge(&store, &history).await })
+            let (store, history, protection) = (store.clone(), Arc::clone(&history), protection.clone());
+            Box::pin(async move {
+                if let Some(protection) = protection {
+                    protection.pass(&store).await?;
+                }
+                judge(&store, &history).await
+            })
         })
     }
 
@@ -225,7 +236,7 @@ impl Instance {
         placement: &Placement,
         role: impl FnOnce(&Roles) -> &Server,
     ) -> Option<Door> {
-        let (alias, scope) = self.0.places.scope(id, placement)?;
+        let (alias, scope) = self.0.places.scope(placement)?;
         let server = role(self.roles(alias).ok()?).clone();
         Some(Door::new(server, id, scope, Arc::clone(&self.0.dropped)))
     }
@@ -253,7 +264,7 @@ impl Instance {
     pub fn misplaced(&self) -> Vec<(Slug, UnknownPlace)> {
         let records = self.0.directory.records();
         let found = records.iter().filter_map(|record| {
-            let unknown = self.0.places.check(record.id, &record.placement).err()?;
+            let unknown = self.0.places.check(&record.placement).err()?;
             Some((record.slug.clone(), unknown))
         });
         found.collect()

@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use tenantry_core::{Alias, Isolation, OpaqueName, Placement, TenantId};
+use tenantry_core::{Alias, Isolation, OpaqueName, Placement, RowKey, TenantId};
 
 use crate::postgres::{PostgresUrl, Scope};
 use crate::sqlite::{DataFile, parts};
@@ -168,20 +168,20 @@ impl Places {
     }
 
     /// The PostgreSQL server that a placement is on, and what of it is the tenant's; `None` where it is no such server.
-    pub(crate) fn scope(&self, id: TenantId, placement: &Placement) -> Option<(&Alias, Scope)> {
+    pub(crate) fn scope(&self, placement: &Placement) -> Option<(&Alias, Scope)> {
         let (alias, _) = self.postgres.get_key_value(placement.alias())?;
         let scope = match placement {
             Placement::Claimed { .. } => Scope::Claimed,
             Placement::Made { isolation: Isolation::Database, name, .. } => Scope::Database(name.clone()),
             Placement::Made { isolation: Isolation::Schema, name, .. } => Scope::Schema(name.clone()),
-            Placement::Made { isolation: Isolation::Row, .. } => Scope::Rows(id),
+            Placement::Made { isolation: Isolation::Row, name, .. } => Scope::Rows(RowKey::of(name)),
         };
         Some((alias, scope))
     }
 
     /// Refuses a placement that is nowhere.
-    pub(crate) fn check(&self, id: TenantId, placement: &Placement) -> Result<(), UnknownPlace> {
-        if self.scope(id, placement).is_some() { Ok(()) } else { self.files(placement).map(drop) }
+    pub(crate) fn check(&self, placement: &Placement) -> Result<(), UnknownPlace> {
+        if self.scope(placement).is_some() { Ok(()) } else { self.files(placement).map(drop) }
     }
 
     pub(crate) fn directory(&self) -> &Path {

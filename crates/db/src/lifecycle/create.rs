@@ -100,9 +100,13 @@ pub enum CreateError {
     /// A file can't be made.
     #[error(transparent)]
     File(#[from] FileError),
-    /// There are no shared tables.
-    #[error("isolation row is not there yet: choose schema or database")]
-    Row,
+    /// The role that serves would own the tables that tenants share, and nothing would keep it from any of their rows.
+    #[error(
+        "isolation row needs a role that owns the shared tables beside the one that serves: \
+         set DB_{}_OWNER",
+        .0.as_str().to_uppercase()
+    )]
+    NoOwner(Alias),
     /// A PostgreSQL server can't be used.
     #[error(transparent)]
     OnServer(#[from] OnServerError),
@@ -222,10 +226,9 @@ impl Instance {
     /// How a new tenant is kept apart on a server.
     fn isolation_on(&self, server: &Alias, wanted: Option<Isolation>) -> Result<Isolation, CreateError> {
         if self.0.places.postgres().contains_key(server) {
-            return match wanted.unwrap_or(Isolation::Schema) {
-                Isolation::Row => Err(CreateError::Row),
-                isolation => Ok(isolation),
-            };
+            let isolation = wanted.unwrap_or(Isolation::Schema);
+            let fits = isolation != Isolation::Row || self.roles(server)?.own_owner();
+            return if fits { Ok(isolation) } else { Err(CreateError::NoOwner(server.clone())) };
         }
         self.0.places.server(server)?;
         match wanted.unwrap_or(Isolation::Database) {
@@ -309,7 +312,7 @@ impl Instance {
         drop(FileLock::create(&lock).map_err(|error| files::lock_failed(&lock, error))?);
         files::sync_folders_of([&*lock])?;
         let file = Arc::new(DataFile::new(id, path.clone(), lock));
-        let applied = apply(&self.sqlite_store(file), &self.0.history).await;
+        let applied = apply(&self.sqlite_store(file), None, &self.0.history).await;
         self.0.pool.close(id).await;
         applied.map(drop).map_err(|error| CreateError::Adopt { path, error })
     }
@@ -334,8 +337,8 @@ impl Instance {
         placement: &Placement,
         existed: bool,
     ) -> Result<(), UndoError> {
-        if let Some((server, scope)) = self.0.places.scope(id, placement) {
-            self.remove_from_server(id, server, &scope).await?;
+        if let Some((server, _)) = self.0.places.scope(placement) {
+            self.remove_from_server(id, server, placement).await?;
             return Ok(self.0.directory.remove(id, "tenant.create.undo").await?);
         }
         let (path, lock) = self.0.places.files(placement)?;

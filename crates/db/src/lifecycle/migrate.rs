@@ -1,13 +1,14 @@
 //! Tenants' data is brought up to the program's history: one tenant's, one database's, or the whole fleet's.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use tenantry_core::{Alias, Placement, Slug, Status, TenantId, TenantRecord};
+use tenantry_core::{Alias, Isolation, Placement, Slug, Status, TenantRecord};
 
 use crate::Instance;
 use crate::directory::DirectoryError;
-use crate::migrate::{ApplyError, FleetTarget, Plan, Progress, Summary, migrate_fleet, plan};
+use crate::migrate::{ApplyError, FleetTarget, Plan, Progress, Sharing, Summary, migrate_fleet, plan};
 use crate::places::UnknownPlace;
 
 /// Whose data is meant.
@@ -77,7 +78,7 @@ impl Instance {
     /// Raised when no such database is configured, and when no tenant claims it.
     pub fn claimant(&self, alias: &Alias) -> Result<Arc<TenantRecord>, MigrateError> {
         let placement = Placement::Claimed { database: alias.clone() };
-        self.0.places.check(TenantId::new(0), &placement)?;
+        self.0.places.check(&placement)?;
         let found = self.0.directory.records().into_iter().find(|record| record.placement == placement);
         found.filter(is_whole).ok_or_else(|| MigrateError::Unclaimed(alias.clone()))
     }
@@ -103,10 +104,10 @@ impl Instance {
         progress: impl FnMut(Progress<'_>),
     ) -> Result<Summary, MigrateError> {
         let (mut targets, mut misplaced) = (Vec::new(), Vec::new());
-        for tenant in tenants {
-            match self.owned_store(tenant.id, &tenant.placement) {
-                Ok(store) => targets.push(FleetTarget { slug: tenant.slug.clone(), id: tenant.id, store }),
-                Err(unknown) => misplaced.push((tenant.slug.clone(), unknown.into())),
+        for tenant in Self::one_of_those_that_share(tenants) {
+            match self.fleet_target(&tenant) {
+                Ok(target) => targets.push(target),
+                Err(unknown) => misplaced.push((tenant.slug.clone(), Arc::new(unknown.into()))),
             }
         }
         let version = self.0.history.version();
@@ -114,6 +115,40 @@ impl Instance {
         let mut summary = migrate_fleet(&self.0.history, targets, jobs, progress, record).await?;
         summary.failed.extend(misplaced);
         Ok(summary)
+    }
+
+    /// The tenants without those who share tables with one before them: their data comes with its.
+    fn one_of_those_that_share(mut tenants: Vec<Arc<TenantRecord>>) -> Vec<Arc<TenantRecord>> {
+        let mut seen = BTreeSet::new();
+        tenants.retain(|tenant| {
+            let placement = &tenant.placement;
+            placement.isolation() != Isolation::Row || seen.insert(placement.alias().clone())
+        });
+        tenants
+    }
+
+    fn fleet_target(&self, tenant: &TenantRecord) -> Result<FleetTarget, UnknownPlace> {
+        let (slug, id, alias) = (tenant.slug.clone(), tenant.id, tenant.placement.alias());
+        if tenant.placement.isolation() != Isolation::Row {
+            let store = self.owned_store(id, &tenant.placement)?;
+            return Ok(FleetTarget { slug, id, store, shared: None });
+        }
+        let roles = self.roles(alias)?;
+        let others = self.migrated_with(tenant);
+        let others = others.into_iter().map(|other| (other.slug.clone(), other.id)).collect();
+        let shared = Some(Sharing { roles: roles.protection.roles.clone(), others });
+        Ok(FleetTarget { slug, id, store: roles.shared_store(), shared })
+    }
+
+    /// The other tenants whose data is migrated with a tenant's, since they share their tables with it.
+    #[must_use]
+    pub fn migrated_with(&self, tenant: &TenantRecord) -> Vec<Arc<TenantRecord>> {
+        if tenant.placement.isolation() != Isolation::Row {
+            return Vec::new();
+        }
+        let mut others = self.sharing(tenant.placement.alias());
+        others.retain(|other| other.id != tenant.id && is_whole(other));
+        others
     }
 }
 

@@ -15,6 +15,7 @@ mod owner;
 mod purge;
 mod reconcile;
 mod rest;
+mod shared;
 mod template;
 
 pub use create::{CreateError, Home, NewTenant};

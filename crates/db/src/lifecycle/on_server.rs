@@ -2,10 +2,11 @@
 
 use std::error::Error;
 
-use tenantry_core::{Alias, Placement, TenantId};
+use tenantry_core::{Alias, Isolation, Placement, TenantId};
 
+use super::shared::removed;
 use crate::Instance;
-use crate::migrate::{ApplyError, apply, chain};
+use crate::migrate::{ApplyError, MigrationId, apply, chain};
 use crate::places::UnknownPlace;
 use crate::postgres::Scope;
 
@@ -35,6 +36,17 @@ pub enum OnServerError {
         /// Why.
         error: Box<dyn Error + Send + Sync>,
     },
+    /// The tables that tenants share there are behind this program, and tenants are in them.
+    #[error(
+        "the tables that tenants share on the server {server} are behind this program (migration {missing} was not \
+         applied): `migrate` brings them up to date for all of their tenants"
+    )]
+    Behind {
+        /// The server.
+        server: Alias,
+        /// The first migration that is missing.
+        missing: MigrationId,
+    },
     /// The migrations can't be applied there.
     #[error("the server {server}: {error}")]
     Apply {
@@ -54,11 +66,14 @@ impl Instance {
         server: &Alias,
         placement: &Placement,
     ) -> Result<(), OnServerError> {
+        if let Placement::Made { isolation: Isolation::Row, name, .. } = placement {
+            return self.enter(id, server, name).await;
+        }
         let roles = self.roles(server)?;
         let run = async |sql: &str| {
             roles.owning.command(id, None, sql).await.map_err(|error| refused(server, error))
         };
-        match self.0.places.scope(id, placement).map(|(_, scope)| scope) {
+        match self.0.places.scope(placement).map(|(_, scope)| scope) {
             Some(Scope::Schema(name)) => {
                 run(&format!(r#"CREATE SCHEMA "{name}"; {}"#, roles.grants(name.as_str()))).await?;
             }
@@ -76,7 +91,7 @@ impl Instance {
             Some(Scope::Rows(_)) | None => {}
         }
         let store = self.owned_store(id, placement)?;
-        let applied = apply(&store, &self.0.history).await;
+        let applied = apply(&store, None, &self.0.history).await;
         applied.map(drop).map_err(|error| OnServerError::Apply { server: server.clone(), error })
     }
 
@@ -106,14 +121,16 @@ impl Instance {
         &self,
         id: TenantId,
         server: &Alias,
-        scope: &Scope,
+        placement: &Placement,
     ) -> Result<(), OnServerError> {
-        let (name, removed) = match scope {
-            Scope::Schema(name) => (name, format!(r#"DROP SCHEMA IF EXISTS "{name}" CASCADE"#)),
-            Scope::Database(name) => (name, format!(r#"DROP DATABASE IF EXISTS "{name}" WITH (FORCE)"#)),
-            Scope::Claimed | Scope::Rows(_) => return Ok(()),
+        let Placement::Made { isolation, name, .. } = placement else { return Ok(()) };
+        let roles = self.roles(server)?;
+        let removed = match isolation {
+            Isolation::Schema => format!(r#"DROP SCHEMA IF EXISTS "{name}" CASCADE"#),
+            Isolation::Database => format!(r#"DROP DATABASE IF EXISTS "{name}" WITH (FORCE)"#),
+            Isolation::Row => removed(name, roles),
         };
-        let owning = &self.roles(server)?.owning;
+        let owning = &roles.owning;
         // The server goes on with what a process had asked for that was killed: what it still makes would be left over.
         let ended = format!(
             "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = current_user \
@@ -126,7 +143,7 @@ impl Instance {
     }
 }
 
-fn refused(server: &Alias, error: impl Into<Box<dyn Error + Send + Sync>>) -> OnServerError {
+pub(super) fn refused(server: &Alias, error: impl Into<Box<dyn Error + Send + Sync>>) -> OnServerError {
     OnServerError::Refused { server: server.clone(), error: error.into() }
 }
 

@@ -70,6 +70,7 @@ impl Instance {
         let instance = self.clone();
         to_the_end(async move {
             let record = instance.0.directory.record_by_id(id).ok_or(PurgeError::Unknown)?;
+            instance.heard_of_deletion(&record).await?;
             let owner = OwnerLock::new(&instance.0.places.journal())?;
             instance.0.directory.begin_purge(id, owner.name()).await?;
             instance.end_purge(id, &record.placement).await
@@ -89,8 +90,8 @@ impl Instance {
 
     /// All steps of a purge but the first; each may have been done before.
     pub(super) async fn end_purge(&self, id: TenantId, placement: &Placement) -> Result<(), PurgeError> {
-        if let Some((server, scope)) = self.0.places.scope(id, placement) {
-            self.remove_from_server(id, server, &scope).await?;
+        if let Some((server, _)) = self.0.places.scope(placement) {
+            self.remove_from_server(id, server, placement).await?;
             return Ok(self.0.directory.remove(id, "tenant.purge").await?);
         }
         let (path, lock) = self.0.places.files(placement)?;

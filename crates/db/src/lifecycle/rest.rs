@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use tenantry_core::TenantId;
+use jiff::Timestamp;
+use tenantry_core::{Isolation, TenantId, TenantRecord};
 
 use super::files::{self, FileError};
 use crate::Instance;
-use crate::directory::PROMISE;
+use crate::directory::{DirectoryError, PROMISE};
 use crate::places::UnknownPlace;
 use crate::sqlite::LockError;
 
@@ -38,7 +39,7 @@ impl Instance {
         let record = self.0.directory.record_by_id(id).ok_or(RestError::Unknown)?;
         #[expect(clippy::disallowed_methods, reason = "nothing tells that the last process has heard of it")]
         tokio::time::sleep(PROMISE + GRACE).await;
-        if self.0.places.scope(id, &record.placement).is_some() {
+        if self.0.places.scope(&record.placement).is_some() {
             return Ok(());
         }
         let (_, lock) = self.0.places.files(&record.placement)?;
@@ -48,6 +49,22 @@ impl Instance {
             Err(LockError::Held) => Err(RestError::InUse),
             Err(error) => Err(files::lock_failed(&lock, error).into()),
         }
+    }
+}
+
+impl Instance {
+    /// Ready once every process has had the time to hear that a tenant was deleted whose rows are in shared tables: what is
+    /// written to them afterwards would be nobody's, as nothing is missing there.
+    pub(super) async fn heard_of_deletion(&self, record: &TenantRecord) -> Result<(), DirectoryError> {
+        if record.placement.isolation() != Isolation::Row {
+            return Ok(());
+        }
+        let details = self.0.directory.details(record.id).await?;
+        let Some(deleted) = details.and_then(|details| details.deleted) else { return Ok(()) };
+        let since = Duration::try_from(Timestamp::now().duration_since(deleted)).unwrap_or_default();
+        #[expect(clippy::disallowed_methods, reason = "nothing tells that the last process has heard of it")]
+        tokio::time::sleep((PROMISE + GRACE).saturating_sub(since)).await;
+        Ok(())
     }
 }
 

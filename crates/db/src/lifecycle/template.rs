@@ -49,7 +49,7 @@ impl Instance {
     async fn make_template(&self, template: &Path) -> Result<(), TemplateError> {
         let building = Building::new(&self.0.places.template(), &self.0.places.journal())?;
         let file = Arc::new(DataFile::new(TEMPLATE, building.path.clone(), building.lock.clone()));
-        let applied = apply(&self.sqlite_store(file), &self.0.history).await;
+        let applied = apply(&self.sqlite_store(file), None, &self.0.history).await;
         self.0.pool.close(TEMPLATE).await;
         applied?;
         // The pool may have evicted it, and a thread may only now be writing its log back.

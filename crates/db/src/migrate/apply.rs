@@ -5,17 +5,20 @@ use std::iter::successors;
 use std::sync::Arc;
 
 use rusqlite::ffi;
+use tenantry_core::RowKey;
 
 use super::adopt::{Unrecognised, recognise};
+use super::audit::{Finding, SharedRoles, audit};
 use super::history::{Entry, History};
 use super::ledger::{self, LedgerError, Row};
 use super::operation::{MigrationId, Operation};
 use super::render::{Target, render};
 use super::session::Session;
 use super::step::{StepDb, StepError};
-use super::{builtin, permissions};
+use super::{builtin, permissions, shared};
 use crate::model::{QueryError, VersionError};
 use crate::places::UnknownPlace;
+use crate::postgres::tenant_setting;
 use crate::tenant_db::{Begun, Store};
 
 /// What a tenant's data has had, and what it would get.
@@ -76,6 +79,9 @@ pub enum ApplyError {
         /// Why.
         reason: StepError,
     },
+    /// With it, the tables that tenants share would not keep them apart, or they do not as they are.
+    #[error("the tables that tenants share do not keep them apart: {}", listed(.0))]
+    Unprotected(Vec<Finding>),
     /// A migration's Rust panicked: raised only for one tenant of a fleet.
     #[error("a migration's step panicked")]
     Panicked,
@@ -132,17 +138,33 @@ pub(crate) async fn judge(store: &Store, history: &History) -> Result<(), QueryE
     Err(refused.into())
 }
 
+/// What in the schema of shared tables does not keep tenants apart; nothing where there is none.
+///
+/// # Errors
+/// Raised when the catalogue can't be read.
+pub(crate) async fn findings(store: &Store, roles: &SharedRoles) -> Result<Vec<Finding>, QueryError> {
+    audit(&Session::read(store), roles).await
+}
+
 /// Brings a tenant's data up to a history: every migration in a transaction of its own, together with its row in the
 /// ledger; in the last one the content types and permissions of the models.
+///
+/// With `roles`, the data is that of all tenants in the shared tables. What a migration does to the tables it does once;
+/// its SQL and Rust run for one tenant after the other, the template first, and before each commit it is looked through
+/// whether the tables keep tenants apart.
 ///
 /// The plan is made anew under each transaction's lock, so that two processes may do this at once.
 ///
 /// # Errors
 /// Raised when a migration can't be applied, or when [`plan`] would raise it.
-pub(crate) async fn apply(store: &Store, history: &History) -> Result<Applied, ApplyError> {
+pub(crate) async fn apply(
+    store: &Store,
+    roles: Option<&SharedRoles>,
+    history: &History,
+) -> Result<Applied, ApplyError> {
     let mut applied = Applied::default();
     loop {
-        let transaction = Migrating::begin(store).await?;
+        let transaction = Migrating::begin(store, roles).await?;
         match transaction.advance(history).await? {
             Some(migration) => applied.migrations.push(migration),
             None => return Ok(applied),
@@ -153,15 +175,17 @@ pub(crate) async fn apply(store: &Store, history: &History) -> Result<Applied, A
 /// The transaction of one migration.
 struct Migrating<'a> {
     store: &'a Store,
+    /// Who works on the tables, where tenants share them.
+    roles: Option<&'a SharedRoles>,
     begun: Arc<Begun>,
     session: Session,
 }
 
 impl<'a> Migrating<'a> {
-    async fn begin(store: &'a Store) -> Result<Self, ApplyError> {
+    async fn begin(store: &'a Store, roles: Option<&'a SharedRoles>) -> Result<Self, ApplyError> {
         let begun = Arc::new(store.begin_alone().await?);
         let session = Session::within(store, &begun);
-        Ok(Self { store, begun, session })
+        Ok(Self { store, roles, begun, session })
     }
 
     /// Carries out the first migration that is pending, commits, and returns it; with none, ensures what models need.
@@ -170,7 +194,8 @@ impl<'a> Migrating<'a> {
         let mut planned = plan.migrations.iter().zip(&history.entries);
         let Some((Planned { state, .. }, entry)) = planned.find(|(planned, _)| planned.state.is_pending())
         else {
-            permissions::ensure(&self.session, &history.models).await?;
+            self.ensure_permissions(history).await?;
+            self.refuse_unprotected().await?;
             self.begun.commit().await?;
             return Ok(None);
         };
@@ -187,20 +212,73 @@ impl<'a> Migrating<'a> {
             }
         }
         ledger::record(&self.session, entry, adopted).await?;
+        self.refuse_unprotected().await?;
         Ok(self.begun.commit().await?)
+    }
+
+    /// For every tenant of shared tables where the template lacks any: they were all given the same.
+    async fn ensure_permissions(&self, history: &History) -> Result<(), QueryError> {
+        self.name(self.roles.map(|_| RowKey::TEMPLATE)).await?;
+        let added = permissions::ensure(&self.session, &history.models).await?;
+        if self.roles.is_some() && added > 0 {
+            for tenant in self.tenants().await? {
+                self.name(tenant).await?;
+                permissions::ensure(&self.session, &history.models).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whose data it is: every tenant of shared tables, one after the other, or the one that the store is about.
+    async fn tenants(&self) -> Result<Vec<Option<RowKey>>, QueryError> {
+        match self.roles {
+            Some(_) => Ok(shared::keys(&self.session).await?.into_iter().map(Some).collect()),
+            None => Ok(vec![None]),
+        }
+    }
+
+    /// Makes what follows that tenant's, until another is named.
+    async fn name(&self, tenant: Option<RowKey>) -> Result<(), QueryError> {
+        match tenant {
+            Some(key) => self.begun.script(tenant_setting(key)).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn refuse_unprotected(&self) -> Result<(), ApplyError> {
+        let Some(roles) = self.roles else { return Ok(()) };
+        let found = audit(&self.session, roles).await?;
+        if found.is_empty() { Ok(()) } else { Err(ApplyError::Unprotected(found)) }
     }
 
     async fn perform(&self, operation: &Operation) -> Result<(), StepError> {
         match operation {
-            Operation::RunRust { step, .. } => step(StepDb::new(self.store, &self.begun)).await,
+            Operation::RunRust { step, .. } => {
+                for tenant in self.tenants().await? {
+                    self.name(tenant).await?;
+                    step(StepDb::new(self.store, &self.begun)).await?;
+                }
+            }
             Operation::RunSql(sql) => {
                 let script = if self.session.target() == Target::Sqlite { sql.sqlite } else { sql.postgres };
-                Ok(self.begun.script(script.to_owned()).await?)
+                for tenant in self.tenants().await? {
+                    self.name(tenant).await?;
+                    self.begun.script(script.to_owned()).await?;
+                }
             }
-            on_schema => {
-                let script = render(self.session.target(), on_schema).join(";\n");
-                Ok(self.begun.script(script).await?)
+            on_schema => self.begun.script(self.rendered(on_schema).join(";\n")).await?,
+        }
+        Ok(())
+    }
+
+    /// The statements for an operation on the schema. The ledger of shared tables is one for all tenants.
+    fn rendered(&self, operation: &Operation) -> Vec<String> {
+        match (operation, self.roles) {
+            (Operation::CreateTable(table), Some(roles)) if table.name == ledger::TABLE => {
+                let own = render(Target::Postgres, operation);
+                own.into_iter().chain([shared::ledger_is_read_only(&roles.serving)]).collect()
             }
+            _ => render(self.session.target(), operation),
         }
     }
 }
@@ -224,6 +302,11 @@ async fn state(session: &Session, entry: &Entry, rows: &[Row]) -> Result<State, 
     }
     let there = recognise(session, &entry.migration.operations).await??;
     Ok(if there { State::ToAdopt } else { State::ToApply })
+}
+
+/// What was found, in one line.
+fn listed(found: &[Finding]) -> String {
+    found.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// An error with its causes: an operator sees why one tenant of many failed in one line.

@@ -1,5 +1,6 @@
 //! Tenantry's own migrations: the tables that Django froze, exactly as Django 4.1 makes them, and its own few.
 
+use super::ledger;
 use super::operation::{Migration, Sql};
 use super::table::{Column, Index, Table};
 use crate::model::OnDelete::{Cascade, Protect};
@@ -12,12 +13,12 @@ pub(super) const FROZEN: (&str, &str) = ("django", "0001_initial");
 
 /// Every migration of Tenantry's own, in order. What was once released is never changed.
 pub(super) fn migrations() -> Vec<Migration> {
-    vec![ledger(), frozen(), sessions()]
+    vec![made_ledger(), frozen(), sessions()]
 }
 
-fn ledger() -> Migration {
+fn made_ledger() -> Migration {
     Migration::new("tenantry", "0001_ledger").create_table(
-        Table::new("tenantry_migration")
+        Table::new(ledger::TABLE)
             .column(Column::id())
             .column(Column::varchar("app", 63))
             .column(Column::varchar("name", 63))

@@ -10,6 +10,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, timeout_at};
 
 use super::apply::{Applied, ApplyError, apply};
+use super::audit::SharedRoles;
 use super::history::History;
 use crate::tenant_db::Store;
 
@@ -29,6 +30,25 @@ pub(crate) struct Target {
     pub(crate) id: TenantId,
     /// Where its data is.
     pub(crate) store: Store,
+    /// Where its data is in shared tables: who works on them, and the others whose data comes with its.
+    pub(crate) shared: Option<Sharing>,
+}
+
+/// What tenants in shared tables are migrated with.
+#[derive(Clone, Debug)]
+pub(crate) struct Sharing {
+    /// The roles that work on the tables.
+    pub(crate) roles: SharedRoles,
+    /// The other tenants.
+    pub(crate) others: Vec<(Slug, TenantId)>,
+}
+
+impl Target {
+    /// All tenants whose data it is.
+    fn tenants(&self) -> impl Iterator<Item = (&Slug, TenantId)> {
+        let others = self.shared.iter().flat_map(|shared| &shared.others);
+        [(&self.slug, self.id)].into_iter().chain(others.map(|(slug, id)| (slug, *id)))
+    }
 }
 
 /// What happens while a fleet is migrated.
@@ -61,7 +81,7 @@ pub struct Summary {
     /// How many tenants have all migrations now.
     pub done: usize,
     /// The tenants that failed, and why, in the order of their slugs.
-    pub failed: Vec<(Slug, ApplyError)>,
+    pub failed: Vec<(Slug, Arc<ApplyError>)>,
 }
 
 /// Migrates every target, `jobs` at a time.
@@ -88,7 +108,7 @@ pub(crate) async fn migrate_fleet<E>(
         }
         while run.tasks.len() < jobs.get() {
             let Some(target) = waiting.next() else { break };
-            progress(Progress::Started { tenant: &target.slug });
+            target.tenants().for_each(|(tenant, _)| progress(Progress::Started { tenant }));
             run.start(target);
         }
         let next = match unrecorded.due {
@@ -97,16 +117,20 @@ pub(crate) async fn migrate_fleet<E>(
         };
         let Ok(next) = next else { continue };
         let Some((target, outcome)) = next else { break };
-        let tenant = &target.slug;
         match outcome {
             Ok(applied) => {
-                progress(Progress::Done { tenant, applied: &applied });
-                summary.done += 1;
-                unrecorded.push(target.id);
+                for (tenant, id) in target.tenants() {
+                    progress(Progress::Done { tenant, applied: &applied });
+                    summary.done += 1;
+                    unrecorded.push(id);
+                }
             }
             Err(reason) => {
-                progress(Progress::Failed { tenant, reason: &reason });
-                summary.failed.push((target.slug, reason));
+                let reason = Arc::new(reason);
+                for (tenant, _) in target.tenants() {
+                    progress(Progress::Failed { tenant, reason: &reason });
+                    summary.failed.push((tenant.clone(), Arc::clone(&reason)));
+                }
             }
         }
     }
@@ -151,7 +175,8 @@ impl Run<'_> {
     /// Begins in a task of its own, so that a panic in a migration's Rust ends that tenant's turn and no more.
     fn start(&mut self, target: Target) {
         let (history, store) = (Arc::clone(self.history), target.store.clone());
-        let task = self.tasks.spawn(async move { apply(&store, &history).await });
+        let roles = target.shared.as_ref().map(|shared| shared.roles.clone());
+        let task = self.tasks.spawn(async move { apply(&store, roles.as_ref(), &history).await });
         self.targets.insert(task.id(), target);
     }
 

@@ -8,6 +8,9 @@ use super::render::Target;
 use super::session::Session;
 use crate::model::{QueryError, Value};
 
+/// The ledger's table.
+pub(super) const TABLE: &str = "tenantry_migration";
+
 /// A migration that was applied.
 #[derive(Debug)]
 pub(super) struct Row {

@@ -5,10 +5,11 @@
 //!
 //! Names have 1 to 63 lower-case letters, digits and underscores. The tables of an application begin neither with
 //! `auth_` and `django_`, which are frozen as Django made them, nor with `tenantry_` and `sqlite_`; and no column is
-//! called `tenant_id`, which shared tables will have of their own.
+//! called `tenant_id`, which shared tables have of their own.
 
 mod adopt;
 mod apply;
+mod audit;
 mod builtin;
 mod check;
 mod checksum;
@@ -20,6 +21,7 @@ mod operation;
 mod permissions;
 mod render;
 mod session;
+mod shared;
 mod step;
 mod table;
 #[cfg(test)]
@@ -27,13 +29,16 @@ mod tests;
 
 pub use adopt::{Unrecognised, is_adopted};
 pub use apply::{Applied, ApplyError, Plan, Planned, State};
-pub(crate) use apply::{apply, chain, judge, plan};
+pub(crate) use apply::{apply, chain, findings, judge, plan};
+pub(crate) use audit::SharedRoles;
+pub use audit::{Fault, Finding};
 pub use check::BrokenRule;
 pub use fleet::{Progress, Summary};
-pub(crate) use fleet::{Target as FleetTarget, migrate_fleet};
+pub(crate) use fleet::{Sharing, Target as FleetTarget, migrate_fleet};
 pub(crate) use guard::guard;
 pub use history::{History, Registry, RegistryError};
 pub use ledger::LedgerError;
 pub use operation::{Migration, MigrationId, Operation, Sql};
+pub(crate) use shared::{Present, entered, made, present, removed};
 pub use step::{Step, StepDb, StepError, StepFuture};
 pub use table::{Column, Constant, Index, Table};

@@ -95,9 +95,9 @@ pub enum Operation {
         /// The index, described as when it was made.
         index: Index,
     },
-    /// Runs SQL, once for each tenant.
+    /// Runs SQL, once for each tenant: also where they share tables, so that it is about rows and not about tables.
     RunSql(Sql),
-    /// Runs Rust, once for each tenant.
+    /// Runs Rust, once for each tenant. Where they share tables, its SQL is about rows alone.
     RunRust {
         /// The name by which the ledger knows it: the code itself can't be compared.
         name: &'static str,

@@ -8,18 +8,19 @@ use crate::model::{ModelMeta, QueryError, Value};
 /// What can be done to a model's rows, each a permission of its own.
 const ACTIONS: [&str; 4] = ["add", "change", "delete", "view"];
 
-/// Adds what is missing; what is there stays as it is.
-pub(super) async fn ensure(session: &Session, models: &[&'static ModelMeta]) -> Result<(), QueryError> {
+/// Adds what is missing, and says how many rows; what is there stays as it is.
+pub(super) async fn ensure(session: &Session, models: &[&'static ModelMeta]) -> Result<u64, QueryError> {
+    let mut added = 0;
     for ModelMeta { app, name, .. } in models {
         let of_model = || vec![Value::from(*app), Value::from(*name)];
-        session.execute(CONTENT_TYPE, of_model()).await?;
+        added += session.execute(CONTENT_TYPE, of_model()).await?;
         for action in ACTIONS {
             let permission = [format!("{action}_{name}"), format!("Can {action} {name}")];
             let values = of_model().into_iter().chain(permission.map(Value::Text));
-            session.execute(PERMISSION, values.collect()).await?;
+            added += session.execute(PERMISSION, values.collect()).await?;
         }
     }
-    Ok(())
+    Ok(added)
 }
 
 const CONTENT_TYPE: &str = "INSERT INTO django_content_type (app_label, model) \

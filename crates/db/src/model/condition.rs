@@ -1,10 +1,10 @@
 //! Conditions as expressions of sea-query.
 
-use sea_query::{Expr, ExprTrait};
+use sea_query::{Expr, ExprTrait, Query};
 
 use super::column::{Clause, Comparison, Joint, Match, Target};
 use super::statement::compared;
-use super::{Dialect, Kind, ModelMeta, QueryError, UnknownColumn, Value};
+use super::{Dialect, Kind, ModelMeta, QueryError, UnknownColumn, Value, names_other_rows};
 
 /// The most conditions in one statement: SQLite takes time with the square of their number to plan it.
 const MOST: usize = 1_000;
@@ -67,9 +67,20 @@ fn expression(
             return joined(joint, parts.collect::<Result<_, _>>()?).ok_or(QueryError::TooLarge);
         }
         Clause::Not(clause) => expression(dialect, model, *clause, room)?.not(),
-        Clause::Expr(expr) => *expr,
+        Clause::Expr(expr) => kept_to_own_rows(dialect, *expr)?,
         Clause::TooDeep => return Err(QueryError::TooLarge),
     })
+}
+
+/// An expression that the application brought, and that may have SQL of its own in it.
+fn kept_to_own_rows(dialect: Dialect<'_>, expr: Expr) -> Result<Expr, QueryError> {
+    if dialect.tenant().is_some() {
+        let (sql, _) = dialect.build(&Query::select().expr(expr.clone()).take());
+        if names_other_rows(&sql) {
+            return Err(QueryError::Denied);
+        }
+    }
+    Ok(expr)
 }
 
 /// All of them in one; `None` where there is none. Joined in pairs, and the pairs in pairs, so that a thousand lie ten

@@ -4,7 +4,7 @@ use sea_query::{
     Expr, ExprTrait, IntoTableRef, PostgresQueryBuilder, QueryStatementWriter, SqliteQueryBuilder, TableRef,
     Values,
 };
-use tenantry_core::TenantId;
+use tenantry_core::RowKey;
 
 use super::{Kind, Problem, Value, postgres_form, sqlite_form};
 
@@ -19,7 +19,7 @@ pub(crate) enum Dialect<'a> {
         /// The schema in which the tenant's tables are.
         schema: &'a str,
         /// The tenant by which rows of shared tables are told apart.
-        tenant: Option<TenantId>,
+        tenant: Option<RowKey>,
     },
 }
 
@@ -49,7 +49,7 @@ impl Dialect<'_> {
     }
 
     /// The tenant by which rows of shared tables are told apart; `None` where tables are not shared.
-    pub(super) fn tenant(self) -> Option<TenantId> {
+    pub(super) fn tenant(self) -> Option<RowKey> {
         match self {
             Self::Sqlite => None,
             Self::Postgres { tenant, .. } => tenant,

@@ -177,9 +177,10 @@ pub enum QueryError {
     /// A statement that writes was given where only reading is allowed.
     #[error("the statement writes: only reading is allowed here")]
     ReadOnly,
-    /// A statement that no tenant may run: `COMMIT`, `ATTACH`, a pragma that changes the connection.
+    /// A statement that no tenant may run: `COMMIT`, `ATTACH`, a pragma that changes the connection; in shared tables also one
+    /// that is not about rows, or that names `set_config` or another way to come to other tenants' rows.
     #[error(
-        "the statement is not allowed: it ends the transaction, changes the connection or leaves the file"
+        "the statement is not allowed: it ends the transaction, changes the connection or leaves the tenant's data"
     )]
     Denied,
     /// Something takes more than one tenant may take of what all share: an answer of more than 256 MiB; a value or a row
@@ -225,6 +226,10 @@ pub enum QueryError {
     /// the role that is configured.
     #[error("the database server can't be used")]
     Unreachable(#[source] Box<dyn Error + Send + Sync>),
+    /// The tables that tenants share on the server do not keep them apart as they should: none of them is served until an
+    /// operator has mended what the cause names.
+    #[error("the tables that tenants share do not keep them apart")]
+    Unprotected(#[source] Box<dyn Error + Send + Sync>),
     /// Anything else; the cause is for the log, not for clients.
     #[error("the database failed")]
     Database(#[source] Box<dyn Error + Send + Sync>),

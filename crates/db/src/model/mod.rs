@@ -92,6 +92,7 @@ mod json;
 mod meta;
 mod postgres_form;
 mod row;
+mod shared;
 mod sqlite_form;
 mod statement;
 mod typed;
@@ -111,6 +112,7 @@ pub use meta::{Choice, DefaultValue, FieldMeta, Kind, ManyToMany, ModelMeta, OnD
 pub(crate) use postgres_form::PostgresValue;
 pub use row::Row;
 pub use sea_query;
+pub(crate) use shared::names_other_rows;
 pub(crate) use sqlite_form::untyped;
 pub(crate) use statement::{Selection, Statement, key_of};
 pub use tenantry_macros::Model;

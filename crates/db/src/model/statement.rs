@@ -149,9 +149,10 @@ impl Statement {
         model: &'static ModelMeta,
         values: Vec<Value>,
     ) -> Result<Self, QueryError> {
-        let mut insert = Self::insert_only(dialect, model, values)?;
-        insert.returning(Query::returning().columns(columns(model)));
-        Self::new(dialect, dialect.build(&insert))
+        let mut sql = Self::insert_only(dialect, model, values)?;
+        sql.push(" RETURNING ");
+        sql.list(columns(model), Writer::name);
+        Self::new(dialect, sql.into_parts())
     }
 
     /// The same without the way back, for many rows.
@@ -160,7 +161,7 @@ impl Statement {
         model: &'static ModelMeta,
         values: Vec<Value>,
     ) -> Result<Self, QueryError> {
-        Self::new(dialect, dialect.build(&Self::insert_only(dialect, model, values)?))
+        Self::new(dialect, Self::insert_only(dialect, model, values)?.into_parts())
     }
 
     /// New values for all columns of the row that has the object's key.
@@ -178,32 +179,31 @@ impl Statement {
         Self::new(dialect, (sql, Values(encoded.collect::<Result<_, _>>()?)))
     }
 
-    fn insert_only(
-        dialect: Dialect<'_>,
+    fn insert_only<'a>(
+        dialect: Dialect<'a>,
         model: &'static ModelMeta,
         values: Vec<Value>,
-    ) -> Result<sea_query::InsertStatement, QueryError> {
-        let mut columns = Vec::with_capacity(model.fields.len() + 1);
-        let mut expressions = Vec::with_capacity(model.fields.len() + 1);
-        if let Some(tenant) = dialect.tenant() {
-            columns.push(TENANT_COLUMN);
-            expressions.push(Expr::val(tenant.get()));
-        }
+    ) -> Result<Writer<'a>, QueryError> {
+        let mut row = Vec::with_capacity(model.fields.len() + 1);
+        row.extend(dialect.tenant().map(|tenant| (TENANT_COLUMN, tenant.get().into())));
         for (field, value) in model.fields.iter().zip(values) {
             if !(field.auto && value == Value::Null) {
-                columns.push(field.column);
-                expressions.push(Expr::Value(stored(dialect, model, field, value)?));
+                row.push((field.column, stored(dialect, model, field, value)?));
             }
         }
-        let mut insert = Query::insert();
-        insert.into_table(dialect.table(model.table));
-        if columns.is_empty() {
-            insert.or_default_values();
+        let mut sql = Writer::new(dialect);
+        sql.push("INSERT INTO ");
+        sql.table(model.table);
+        if row.is_empty() {
+            sql.push(" DEFAULT VALUES");
         } else {
-            let inserted = insert.columns(columns).values(expressions);
-            inserted.map_err(|error| QueryError::Database(error.into()))?;
+            sql.push(" (");
+            sql.list(row.iter(), |sql, (column, _)| sql.name(column));
+            sql.push(") VALUES (");
+            sql.list(row, |sql, (_, value)| sql.value(value));
+            sql.push(")");
         }
-        Ok(insert)
+        Ok(sql)
     }
 
     fn limited(

@@ -1,8 +1,11 @@
-//! SQL written part by part, as a list's is: a tree of the whole statement costs as much as reading the list's rows.
+//! SQL written part by part, as a list's and a new row's are: a tree of the whole statement costs as
+//! much as reading the list's rows.
 
 use std::fmt::Write;
 
-use sea_query::{Expr, PostgresQueryBuilder, QueryBuilder, SqlWriterValues, SqliteQueryBuilder, Values};
+use sea_query::{
+    Expr, PostgresQueryBuilder, QueryBuilder, SqlWriter, SqlWriterValues, SqliteQueryBuilder, Values,
+};
 
 use super::{Dialect, FieldMeta, Kind};
 
@@ -55,6 +58,14 @@ impl<'a> Writer<'a> {
             self.push(".");
         }
         self.name(name);
+    }
+
+    /// A value, which is bound.
+    pub(super) fn value(&mut self, value: sea_query::Value) {
+        match self.dialect {
+            Dialect::Sqlite => self.sql.push_param(value, &SqliteQueryBuilder),
+            Dialect::Postgres { .. } => self.sql.push_param(value, &PostgresQueryBuilder),
+        }
     }
 
     /// An expression; its values are bound.

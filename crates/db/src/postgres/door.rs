@@ -41,6 +41,11 @@ impl Door {
         &self.scope
     }
 
+    /// Whether the tenant's tables are those that tenants share.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.scope.tenant().is_some()
+    }
+
     /// Lets nothing more begin.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
@@ -73,8 +78,13 @@ impl Door {
     async fn begin_with(&self, begin: &str) -> Result<Transaction, PostgresError> {
         self.counted(async {
             let mut lent = self.lend().await?;
+            let shared = self.is_shared().then(|| Arc::clone(self.server.unique()));
+            // Once a transaction has failed, nothing can be asked in it.
+            if let Some(unique) = shared.as_ref().filter(|unique| unique.is_empty()) {
+                unique.look(lent.connection()?).await;
+            }
             lent.connection()?.begin(begin).await?;
-            Ok(Transaction::new(lent, self.server.deadline(), Arc::clone(&self.dropped)))
+            Ok(Transaction::new(lent, shared, self.server.deadline(), Arc::clone(&self.dropped)))
         })
         .await
     }
@@ -93,6 +103,10 @@ impl Door {
                 Err(outdated) if outdated.is_outdated_plan() => {
                     connection.run(setting, naming, statement).await
                 }
+                Err(untold) if self.is_shared() && self.server.unique().lacks(&untold) => {
+                    self.server.unique().look(connection).await;
+                    Err(untold)
+                }
                 Err(missing) if missing.is_missing_table() && self.is_gone(connection).await => {
                     Err(PostgresError::Gone)
                 }
@@ -100,13 +114,16 @@ impl Door {
             }
         })
         .await
+        .map_err(|error| if self.is_shared() { self.server.unique().told(error) } else { error })
     }
 
     /// Whether the schema is not there any more: another process has just purged the tenant.
     async fn is_gone(&self, connection: &mut Connection) -> bool {
-        let Scope::Schema(name) = &self.scope else { return false };
+        if !matches!(self.scope, Scope::Schema(_) | Scope::Rows(_)) {
+            return false;
+        }
         let sql = "SELECT 1 WHERE to_regnamespace($1) IS NULL".to_owned();
-        let asked = Statement { sql, values: vec![Bound::Text(name.to_string())] };
+        let asked = Statement { sql, values: vec![Bound::Text(self.scope.schema().to_owned())] };
         connection.run(None, Naming::Full, &asked).await.is_ok_and(|(rows, _)| !rows.is_empty())
     }
 

@@ -19,6 +19,12 @@ pub(crate) enum PostgresError {
     /// The tenant's database or schema is not there.
     #[error("the tenant's data is not there")]
     Gone,
+    /// The server refused a value that is there already, in a shared table.
+    #[error("another row has the same {}", columns.join(", "))]
+    Unique {
+        /// The columns that must be unique, together.
+        columns: Vec<String>,
+    },
     /// The server refused the statement.
     #[error("the database refused")]
     Refused(#[source] Box<tokio_postgres::Error>),
@@ -69,6 +75,14 @@ impl PostgresError {
             *refusal.code() == SqlState::FEATURE_NOT_SUPPORTED
                 && refusal.routine() == Some("RevalidateCachedQuery")
         })
+    }
+
+    /// The unique index that refused, where the server says no more of it.
+    pub(super) fn untold_index(&self) -> Option<&str> {
+        let Self::Refused(error) = self else { return None };
+        let refusal = error.as_db_error()?;
+        let untold = *refusal.code() == SqlState::UNIQUE_VIOLATION && refusal.detail().is_none();
+        refusal.constraint().filter(|_| untold)
     }
 
     /// Whether it is for want of a table: perhaps of the whole schema.

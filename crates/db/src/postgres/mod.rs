@@ -19,16 +19,17 @@ mod session;
 mod tests;
 mod tls;
 mod transaction;
+mod unique;
 mod url;
 
 pub(crate) use door::{Access, Door};
 pub(crate) use error::PostgresError;
 pub(crate) use pool::{Server, ServerConfig};
-pub(crate) use quote::{identifier, literal};
-pub(crate) use scope::{CURRENT_TENANT, Scope};
+pub(crate) use quote::{literal, quoted};
+pub(crate) use scope::{CURRENT_TENANT, SHARED, Scope, alone, beside_others, tenant_setting};
 pub(crate) use session::{Session, SignInError, verifier};
 #[cfg(test)]
-pub(crate) use tests::{Place, on_each, on_each_bounced};
+pub(crate) use tests::{Place, key, on_each, on_each_bounced};
 pub(crate) use tls::TlsError;
 pub(crate) use transaction::Transaction;
 pub use url::{PostgresUrl, PostgresUrlError};

@@ -14,6 +14,7 @@ use super::budget::{Budget, Database, Grant, Idle, Waiting};
 use super::connection::{Connection, Timeouts};
 use super::error::PostgresError;
 use super::tls::{self, TlsError};
+use super::unique::UniqueIndexes;
 use super::url::PostgresUrl;
 
 /// How long a server that could not be reached is left alone: who asks meanwhile hears so at once.
@@ -52,6 +53,8 @@ struct Shared {
     budget: Mutex<Budget>,
     /// When the server could last not be reached, if it has not been since.
     unreachable: Mutex<Option<Instant>>,
+    /// Of the tables that tenants share there.
+    unique: Arc<UniqueIndexes>,
     /// The last connection of a server that is being closed has gone.
     ended: Notify,
 }
@@ -83,7 +86,8 @@ impl Server {
         let tls = tls::connector(&url)?;
         let budget = Mutex::new(Budget::new(config.connections));
         let (unreachable, ended) = (Mutex::new(None), Notify::new());
-        Ok(Self(Arc::new(Shared { url, tls, config, budget, unreachable, ended })))
+        let unique = Arc::default();
+        Ok(Self(Arc::new(Shared { url, tls, config, budget, unreachable, unique, ended })))
     }
 
     /// Whether a connection can be opened within `patience`, and as a role that may be used. Where it can't be, who asks
@@ -114,6 +118,10 @@ impl Server {
 
     pub(crate) fn deadline(&self) -> Duration {
         self.0.config.deadline
+    }
+
+    pub(super) fn unique(&self) -> &Arc<UniqueIndexes> {
+        &self.0.unique
     }
 
     pub(crate) fn stats(&self) -> ServerStats {

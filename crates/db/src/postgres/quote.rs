@@ -1,7 +1,7 @@
 //! Words of an operator's in SQL text: the names of roles and databases, which no value can stand for.
 
 /// A name in SQL.
-pub(crate) fn identifier(name: &str) -> String {
+pub(crate) fn quoted(name: &str) -> String {
     format!(r#""{}""#, name.replace('"', r#""""#))
 }
 
@@ -21,7 +21,7 @@ mod tests {
 
     #[test]
     fn nothing_ends_a_name_or_a_text() {
-        assert_eq!(identifier(r#"a"; DROP"#), r#""a""; DROP""#);
+        assert_eq!(quoted(r#"a"; DROP"#), r#""a""; DROP""#);
         assert_eq!(literal("o'Neil"), "'o''Neil'");
         assert_eq!(literal(r"a\'; DROP"), r"E'a\\''; DROP'");
     }

@@ -1,9 +1,9 @@
 //! What of a PostgreSQL server is one tenant's, and the SQL that keeps to it.
 //!
 //! Every local setting is a literal: on Citus only such a one reaches the machines that hold the data. Nothing in it is
-//! a user's word: names were made or validated by this program, a tenant's id is a number.
+//! a user's word: names were made or validated by this program, a tenant's key is a number.
 
-use tenantry_core::{OpaqueName, TenantId};
+use tenantry_core::{OpaqueName, RowKey};
 
 use super::connection::Timeouts;
 use super::door::Access;
@@ -31,8 +31,8 @@ pub(crate) enum Scope {
     Database(OpaqueName),
     /// A schema of its own, in the database that the URL names.
     Schema(OpaqueName),
-    /// Rows of shared tables, under policies that know the tenant by its id.
-    Rows(TenantId),
+    /// Rows of shared tables, under policies that know the tenant by its key.
+    Rows(RowKey),
 }
 
 impl Scope {
@@ -46,7 +46,7 @@ impl Scope {
     }
 
     /// The tenant by which rows of shared tables are told apart.
-    pub(crate) fn tenant(&self) -> Option<TenantId> {
+    pub(crate) fn tenant(&self) -> Option<RowKey> {
         match self {
             Self::Rows(tenant) => Some(*tenant),
             Self::Claimed | Self::Database(_) | Self::Schema(_) => None,
@@ -80,13 +80,12 @@ impl Scope {
     /// What begins a migration's transaction, which waits until nobody else migrates the same schema. It sees what others
     /// commit meanwhile, so that its plan is made of what they have left.
     pub(super) fn begin_alone(&self, timeouts: Timeouts) -> String {
-        let schema = self.schema();
         let (wait, lock) = (timeouts.statement.as_millis(), timeouts.lock.as_millis());
         format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED; {}; SET LOCAL lock_timeout = {wait}; \
-             SELECT pg_advisory_xact_lock(hashtextextended('{schema}', {MIGRATION_LOCK})); \
+            "BEGIN ISOLATION LEVEL READ COMMITTED; {}; SET LOCAL lock_timeout = {wait}; {}; \
              SET LOCAL lock_timeout = {lock}",
-            self.local()
+            self.local(),
+            alone(self.schema())
         )
     }
 
@@ -100,7 +99,18 @@ impl Scope {
     }
 }
 
-fn tenant_setting(tenant: TenantId) -> String {
+/// Waits until nobody migrates a schema, and keeps others from it until the transaction ends.
+pub(crate) fn alone(schema: &str) -> String {
+    format!("SELECT pg_advisory_xact_lock(hashtextextended('{schema}', {MIGRATION_LOCK}))")
+}
+
+/// The same beside others who migrate nothing either.
+pub(crate) fn beside_others(schema: &str) -> String {
+    format!("SELECT pg_advisory_xact_lock_shared(hashtextextended('{schema}', {MIGRATION_LOCK}))")
+}
+
+/// Names a tenant until the transaction ends, or another is named.
+pub(crate) fn tenant_setting(tenant: RowKey) -> String {
     format!("SET LOCAL {TENANT_SETTING} = '{}'", tenant.get())
 }
 
@@ -111,7 +121,7 @@ mod tests {
     #[test]
     fn settings_are_local_and_name_one_schema_alone() {
         let name = OpaqueName::from_random(7);
-        let rows = Scope::Rows(TenantId::new(5));
+        let rows = Scope::Rows(RowKey::of(&OpaqueName::from_random(4)));
         assert_eq!(rows.setting().as_deref(), Some("BEGIN; SET LOCAL tenantry.tenant = '5'"));
         assert_eq!(
             rows.raw_setting(Access::Read),

@@ -11,19 +11,32 @@ use super::connection::{Answer, End, Naming};
 use super::door::counted;
 use super::error::PostgresError;
 use super::pool::Lent;
+use super::unique::UniqueIndexes;
 use crate::model::Statement;
 
 /// An open transaction. Dropped, it is rolled back before anyone else gets its connection.
 pub(crate) struct Transaction {
     /// `None` once it has ended.
     lent: Mutex<Option<Lent>>,
+    /// Where its tables are those that tenants share: what is known of them.
+    shared: Option<Arc<UniqueIndexes>>,
     deadline: Duration,
     dropped: Arc<AtomicU64>,
 }
 
 impl Transaction {
-    pub(super) fn new(lent: Lent, deadline: Duration, dropped: Arc<AtomicU64>) -> Self {
-        Self { lent: Mutex::new(Some(lent)), deadline, dropped }
+    pub(super) fn new(
+        lent: Lent,
+        shared: Option<Arc<UniqueIndexes>>,
+        deadline: Duration,
+        dropped: Arc<AtomicU64>,
+    ) -> Self {
+        Self { lent: Mutex::new(Some(lent)), shared, deadline, dropped }
+    }
+
+    /// Whether its tables are those that tenants share.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared.is_some()
     }
 
     /// Runs a statement inside whose tables are named in full; [`PostgresError::TransactionEnded`] once it has ended.
@@ -43,6 +56,15 @@ impl Transaction {
             lent.connection()?.run_in_transaction(naming, statement).await
         })
         .await
+        .map_err(|error| self.told(error))
+    }
+
+    /// The error, with what the server keeps to itself where tables are shared.
+    fn told(&self, error: PostgresError) -> PostgresError {
+        match &self.shared {
+            Some(unique) => unique.told(error),
+            None => error,
+        }
     }
 
     /// Runs statements inside, all sent in one flight, and says how many rows they changed.
@@ -53,6 +75,7 @@ impl Transaction {
             lent.connection()?.run_all_in_transaction(statements).await
         })
         .await
+        .map_err(|error| self.told(error))
     }
 
     /// Runs statements without values inside, one after the other.

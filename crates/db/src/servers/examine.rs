@@ -7,7 +7,7 @@ use super::wants::{ENCODING, OLDEST, Weight, encoding, unsafe_role, wants};
 use super::{Pair, PairError};
 use crate::migrate::chain;
 use crate::places::PostgresServer;
-use crate::postgres::{PostgresError, PostgresUrl, Session, SignInError, identifier};
+use crate::postgres::{PostgresError, PostgresUrl, Session, SignInError, quoted};
 
 /// Something that is wrong with a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ fn of_pair(error: &PairError) -> Finding {
 }
 
 fn not_signed_in(url: &PostgresUrl, error: &SignInError) -> Finding {
-    let (role, database) = (identifier(url.user()), identifier(url.database()));
+    let (role, database) = (quoted(url.user()), quoted(url.database()));
     let mend = match error {
         SignInError::NoDatabase => Some(format!("CREATE DATABASE {database}")),
         SignInError::NotAllowed => Some(format!("GRANT CONNECT ON DATABASE {database} TO {role}")),
@@ -103,7 +103,7 @@ async fn look(
 }
 
 fn of_unsafe(role: &str, through: &str) -> Finding {
-    let (named, other) = (identifier(role), identifier(through));
+    let (named, other) = (quoted(role), quoted(through));
     if role == through {
         let what = format!(
             "the role {role} is a superuser or bypasses row-level security: nothing keeps tenants apart"

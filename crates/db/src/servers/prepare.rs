@@ -8,7 +8,7 @@ use super::wants::{ENCODING, OLDEST, Place, Want, encoding, is_database, is_role
 use super::{Pair, PairError};
 use crate::migrate::chain;
 use crate::places::PostgresServer;
-use crate::postgres::{PostgresError, PostgresUrl, Session, SignInError, identifier, verifier};
+use crate::postgres::{PostgresError, PostgresUrl, Session, SignInError, quoted, verifier};
 
 /// How long a server has to let someone in.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -223,7 +223,7 @@ impl Preparation {
         if proved {
             self.there.push(format!("sign-in of {role}"));
         } else if let Some(verifier) = verifier(url) {
-            let role = identifier(role);
+            let role = quoted(role);
             let shown = format!("ALTER ROLE {role} PASSWORD to that of {variable}, as a SCRAM verifier");
             self.plan(shown, format!("ALTER ROLE {role} PASSWORD '{verifier}'"), Place::Server);
         }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::wants::{OLDEST, Place, unsafe_role, wants};
 use super::{Pair, PairError};
 use crate::places::PostgresServer;
-use crate::postgres::{identifier, literal, verifier};
+use crate::postgres::{literal, quoted, verifier};
 
 /// A script for `psql` that prepares a server, whatever is there already, and can be run again. In the place of passwords
 /// it has what a server keeps of them (SCRAM verifiers): a password can't be read from one, but a weak one guessed.
@@ -33,7 +33,7 @@ pub fn script(server: &PostgresServer) -> Result<String, PairError> {
         if !inside && want.place != Place::Server {
             inside = true;
             passwords(&mut script, server);
-            let _ = writeln!(script, "\\connect {}", identifier(pair.database));
+            let _ = writeln!(script, "\\connect {}", quoted(pair.database));
         }
         let (statement, question) = (literal(&want.statement), want.question);
         let _ = writeln!(script, "SELECT {statement} WHERE NOT ({question}) \\gexec");
@@ -43,7 +43,7 @@ pub fn script(server: &PostgresServer) -> Result<String, PairError> {
 
 fn passwords(script: &mut String, server: &PostgresServer) {
     for url in [&server.serving].into_iter().chain(&server.owner) {
-        let role = identifier(url.user());
+        let role = quoted(url.user());
         let _ = match verifier(url) {
             Some(verifier) => writeln!(script, "ALTER ROLE {role} PASSWORD '{verifier}';"),
             None => writeln!(script, "-- The settings have no password for {role}."),

@@ -2,7 +2,7 @@
 //! makes it so. `prepare` carries the statements out, its script holds both, `check` asks the questions.
 
 use super::Pair;
-use crate::postgres::{identifier, literal};
+use crate::postgres::{literal, quoted};
 
 /// Something that a server is to have.
 pub(super) struct Want {
@@ -87,7 +87,7 @@ pub(super) fn wants(pair: Pair<'_>) -> Vec<Want> {
 
 fn roles(pair: Pair<'_>) -> Vec<Want> {
     let Pair { serving, owner, .. } = pair;
-    let (s, o) = (identifier(serving), identifier(owner));
+    let (s, o) = (quoted(serving), quoted(owner));
     let (named_s, named_o) = (literal(serving), literal(owner));
     let of =
         |role: &str, is: &str| format!("NOT EXISTS (SELECT FROM pg_roles WHERE rolname = {role} AND ({is}))");
@@ -166,7 +166,7 @@ fn roles(pair: Pair<'_>) -> Vec<Want> {
 }
 
 fn timeout(serving: &str, setting: &str, value: &str) -> Want {
-    let (role, named) = (identifier(serving), literal(serving));
+    let (role, named) = (quoted(serving), literal(serving));
     Want {
         lack: format!(
             "the role {serving}, which comes through PgBouncer, has no {setting}: nothing ends what it does"
@@ -183,7 +183,7 @@ fn timeout(serving: &str, setting: &str, value: &str) -> Want {
 
 fn database(pair: Pair<'_>) -> Vec<Want> {
     let Pair { serving, owner, database, .. } = pair;
-    let (s, o, d) = (identifier(serving), identifier(owner), identifier(database));
+    let (s, o, d) = (quoted(serving), quoted(owner), quoted(database));
     let (named_s, named_o, named_d) = (literal(serving), literal(owner), literal(database));
     // What of the database is granted to a role itself, and not to everybody.
     let granted = |role: &str, privilege: &str| {
@@ -254,7 +254,7 @@ fn database(pair: Pair<'_>) -> Vec<Want> {
 /// The schema in which a claimed database has its tables.
 fn inside(pair: Pair<'_>) -> Vec<Want> {
     let Pair { serving, owner, database, .. } = pair;
-    let (s, o) = (identifier(serving), identifier(owner));
+    let (s, o) = (quoted(serving), quoted(owner));
     let granted = |grantee: &str, privilege: &str| {
         format!(
             "EXISTS (SELECT FROM pg_namespace n, aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a \

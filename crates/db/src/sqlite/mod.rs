@@ -11,7 +11,8 @@
 //! - A read needs one of as many *slots* as the machine has cores. A read that outlives its slice goes on, or runs again,
 //!   at a slower *pace*, which has slots of its own: slow reports of any number of tenants stall no quick read, and a
 //!   tenant's own not even its own (`pace.rs` has the reasons).
-//! - A write waits for the disk rather than for a core, so it needs no slot; each file has one writer.
+//! - A write waits for the disk rather than for a core, so it needs no slot; each file has one writer. A few writes share
+//!   a thread while the disk is quick.
 //! - So many jobs may wait in a lane and no more: a flood on one tenant is refused and is that tenant's alone.
 //! - Open files live within a budget of descriptors. The least used is closed for the next; one in use never is.
 
@@ -29,6 +30,7 @@ mod read;
 mod schedule;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod worker;
 
 pub(crate) use connection::{is_full, is_sqlite, open_exclusively, settle, write_back};

@@ -17,8 +17,7 @@ use super::file::{DataFile, FileLock};
 use super::lane::{After, FIRST_CONNECTION, Job, NEXT_CONNECTION, Queue, READERS, Work};
 use super::lease::Lease;
 use super::pace::{PACES, Pace};
-use super::schedule::{Finished, State, Task, WRITES};
-use super::worker;
+use super::schedule::{Finished, State, WRITES};
 
 /// How much a pool may use.
 #[derive(Clone, Copy, Debug)]
@@ -61,9 +60,9 @@ struct Handle(Arc<Shared>);
 /// What the threads share.
 pub(super) struct Shared {
     state: Mutex<State>,
-    work: Condvar,
+    pub(super) work: Condvar,
     pub(super) config: PoolConfig,
-    most_threads: usize,
+    pub(super) most_threads: usize,
     dropped: AtomicU64,
     #[cfg(feature = "testkit")]
     confused: AtomicBool,
@@ -249,24 +248,6 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next job for a thread; `None`: the pool is stopped, the thread may end.
-    pub(super) fn wait_for_task(self: &Arc<Self>) -> Option<Task> {
-        let mut state = self.lock();
-        loop {
-            if let Some(task) = state.next() {
-                self.wake(state);
-                return Some(task);
-            }
-            if state.stopping {
-                state.threads -= 1;
-                return None;
-            }
-            state.idle_threads += 1;
-            state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
-            state.idle_threads -= 1;
-        }
-    }
-
     /// Ends the use of files: what waits is refused, and each receiver hears when nothing of its file is open.
     fn close(
         self: &Arc<Self>,
@@ -313,33 +294,6 @@ impl Shared {
         let moved = state.slow_down(key, to);
         self.wake(state);
         moved
-    }
-
-    /// Sees to it that a thread comes for the next job, if there is one.
-    pub(super) fn wake(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
-        if !state.has_work() {
-            return;
-        }
-        if state.idle_threads > 0 {
-            self.work.notify_one();
-        } else if state.threads < self.most_threads && !state.stopping {
-            state.threads += 1;
-            drop(state);
-            self.start_thread();
-        }
-    }
-
-    fn start_thread(self: &Arc<Self>) {
-        let shared = Arc::clone(self);
-        let started =
-            thread::Builder::new().name("tenantry-sqlite".to_owned()).spawn(move || worker::run(&shared));
-        if let Err(error) = started {
-            tracing::error!(%error, "a thread for SQLite could not be started; the others go on");
-            let stranded = self.lock().thread_not_started();
-            for mut job in stranded {
-                (job.work)(Err(EngineError::NoThread));
-            }
-        }
     }
 
     #[cfg(feature = "testkit")]

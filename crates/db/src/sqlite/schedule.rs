@@ -1,9 +1,11 @@
 //! Which job runs next: lanes take turns, reads need a slot, files live within the budget of descriptors.
 
 mod room;
+mod watch;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Instant;
 
 use hashbrown::HashMap;
 use tenantry_core::TenantId;
@@ -21,9 +23,12 @@ pub(super) const WRITES: usize = 16;
 /// The pool's state, behind its one mutex.
 pub(super) struct State {
     lanes: HashMap<TenantId, Lane>,
-    /// Lanes whose next read at each pace, or write, could start.
+    /// Lanes whose next read at each pace could start.
     reads: [VecDeque<TenantId>; PACES],
-    writes: VecDeque<TenantId>,
+    /// Lanes whose next write could start, and since when.
+    writes: VecDeque<(TenantId, Instant)>,
+    /// An idle thread sees to it that no write waits for long.
+    pub(super) watched: bool,
     /// Lanes that wait for descriptors, or for one that does.
     starved: Vec<TenantId>,
     /// What was taken out of lanes to make room, and is closed before anything else is opened.
@@ -84,6 +89,7 @@ impl State {
             lanes: HashMap::new(),
             reads: Default::default(),
             writes: VecDeque::new(),
+            watched: false,
             starved: Vec::new(),
             evicted: Vec::new(),
             by_use: BTreeSet::new(),
@@ -123,13 +129,6 @@ impl State {
         Ok(())
     }
 
-    /// Whether a thread would find something to do.
-    pub(super) fn has_work(&self) -> bool {
-        let mut reads = self.read_slots.iter().zip(&self.reads);
-        reads.any(|(slots, lanes)| *slots > 0 && !lanes.is_empty())
-            || (self.write_slots > 0 && !self.writes.is_empty())
-    }
-
     /// The next job to run.
     pub(super) fn next(&mut self) -> Option<Task> {
         self.next_read(Pace::QUICK).or_else(|| self.next_write()).or_else(|| {
@@ -151,7 +150,7 @@ impl State {
 
     fn next_write(&mut self) -> Option<Task> {
         while self.write_slots > 0
-            && let Some(key) = self.writes.pop_front()
+            && let Some((key, _)) = self.writes.pop_front()
         {
             if let Some(task) = self.start_write(key) {
                 return Some(task);
@@ -265,7 +264,7 @@ impl State {
         }
         if lane.can_write() && !lane.in_writes {
             lane.in_writes = true;
-            self.writes.push_back(key);
+            self.enlist_write(key);
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod glance;
 mod room;
+mod watch;
 
 use std::path::Path;
 use std::sync::Arc;

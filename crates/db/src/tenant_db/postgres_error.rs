@@ -13,6 +13,7 @@ pub(crate) fn query_error(error: PostgresError) -> QueryError {
         PostgresError::Crowded => QueryError::Crowded,
         PostgresError::TooLarge => QueryError::TooLarge,
         PostgresError::Gone => QueryError::Gone,
+        PostgresError::Unique { columns } => QueryError::Unique { columns },
         PostgresError::TransactionEnded => QueryError::TransactionEnded,
         unreachable @ (PostgresError::Unreachable(_) | PostgresError::UnsafeRole(_)) => {
             QueryError::Unreachable(unreachable.into())

@@ -49,7 +49,8 @@ impl<'db, R: FromStored> Query<'db, R> {
     }
 
     /// The same with an expression of sea-query: the way out where the methods of a column are not enough. What is custom
-    /// in it is as the database has it: placeholders are `?` on SQLite, and `$1`, `$2` on PostgreSQL.
+    /// in it is as the database has it: placeholders are `?` on SQLite, and `$1`, `$2` on PostgreSQL. In tables that tenants
+    /// share it names no more than [`TenantDb::raw`] may.
     pub fn filter_expr(self, expr: Expr) -> Self {
         self.filter(Condition::expr(expr))
     }

@@ -10,9 +10,13 @@ impl TenantDb {
     /// The values come back in the form in which they are stored: on SQLite an instant as text, and a decimal as a scaled
     /// integer; on PostgreSQL each as its column's type.
     ///
+    /// In tables that tenants share, a statement is about rows and names no way to another tenant's: SELECT and what changes
+    /// rows, without `set_config`, what runs a text as SQL, or what shows other connections' statements. Whoever writes the
+    /// statement is trusted with all tenants nevertheless.
+    ///
     /// # Errors
     /// [`QueryError::ReadOnly`] when the statement writes outside of a transaction, [`QueryError::Denied`] when it would
-    /// end a transaction or change the session; raised also when the number of values is not that of the placeholders,
+    /// end a transaction, change the session or leave the tenant's rows; raised also when the number of values is not that of the placeholders,
     /// one of them is a decimal on SQLite, or the database fails.
     pub async fn raw(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<Vec<Row>, QueryError> {
         let statement = Statement::raw(self.dialect(), sql.into(), values)?;

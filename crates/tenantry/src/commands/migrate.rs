@@ -1,11 +1,12 @@
 //! `migrate`, `showmigrations` and `reconcile`: tenants' data is brought up to the program, half-done changes to an end.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread;
 
 use serde::Serialize;
-use tenantry_core::{Alias, Slug, TenantRecord};
+use tenantry_core::{Alias, Slug, TenantId, TenantRecord};
 use tenantry_db::Instance;
 use tenantry_db::lifecycle::Target;
 use tenantry_db::migrate::{Plan, Progress, State};
@@ -48,7 +49,8 @@ impl Context {
             self.tell_nothing_to_do(&instance, args.json);
             return Ok(());
         }
-        let progress = FleetProgress::process("migrate", tenants.len());
+        let others = self.tell_others(&instance, &tenants);
+        let progress = FleetProgress::process("migrate", tenants.len() + others);
         let jobs = args.jobs.unwrap_or_else(default_jobs);
         let summary = instance
             .migrate(tenants, jobs, |step| match step {
@@ -65,6 +67,19 @@ impl Context {
             .collect();
         instance.close().await;
         self.conclude(args.json, summary.done, failed)
+    }
+
+    /// Says so where tenants share their tables with others than those that are meant, and how many others.
+    fn tell_others(&mut self, instance: &Instance, tenants: &[Arc<TenantRecord>]) -> usize {
+        let with = tenants.iter().flat_map(|tenant| instance.migrated_with(tenant));
+        let meant = |other: &TenantRecord| tenants.iter().any(|tenant| tenant.id == other.id);
+        let others: BTreeSet<TenantId> = with.filter(|other| !meant(other)).map(|other| other.id).collect();
+        if !others.is_empty() {
+            let count = counted(others.len(), "other tenant");
+            self.out
+                .note(format_args!("{count} in the same tables: the tables are migrated for all of them"));
+        }
+        others.len()
     }
 
     fn conclude(&mut self, json: bool, done: usize, failed: Vec<FleetFailure>) -> Result<(), Failure> {

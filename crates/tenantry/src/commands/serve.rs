@@ -54,7 +54,7 @@ impl Context {
     ///
     /// # Errors
     /// Raised when a PostgreSQL server's role is one under which tenants would not be kept apart. One that can't be reached
-    /// just now is only named.
+    /// just now is only named, and so is what is amiss with tables that tenants share: just those are not served then.
     pub(super) async fn recover(&mut self, instance: &Instance) -> Result<(), Failure> {
         for trouble in instance.check_servers(SERVER_PATIENCE).await {
             if matches!(trouble, ServerTrouble::Unsafe { .. }) {

@@ -23,13 +23,14 @@ const DATABASES: &str = "\
 A database or a server, under a name of your own: `DB_TEST` is the alias `test`. A file is a database, which one tenant
 may claim as a whole (`tenant create SLUG --database test`). A folder is a server, which holds a file for each tenant
 that is made on it (`--server test`). A PostgreSQL URL is both: the database that it names may be claimed, and tenants
-made on the server get a schema of their own in that database, or a database of their own beside it (`--isolation
-schema`, `--isolation database`).
+made on the server get a schema of their own in that database, a database of their own beside it, or rows of tables that
+they share there under row-level security (`--isolation schema`, `database` or `row`).
 
 `DB_<ALIAS>_OWNER` names, by a URL of the same form, the role that makes and migrates tenants' tables there; the role of
-`DB_<ALIAS>` then only works on them. The owner needs `CREATE` on the database, for `--isolation database` `CREATEDB`,
-and must be a member of the other role: `tenantry server prepare ALIAS` makes both roles, the database and the rights, by
-the URL of an administrator that stands in the environment variable `TENANTRY_ADMIN_URL` or is asked for. A role that is a superuser or bypasses row-level security is refused. Passwords may
+`DB_<ALIAS>` then only works on them. Shared tables need such an owner. It needs `CREATE` on the database, for `--isolation
+database` `CREATEDB`, and must be a member of the other role: `tenantry server prepare ALIAS` makes both roles, the database
+and the rights, by the URL of an administrator that stands in the environment variable `TENANTRY_ADMIN_URL` or is asked for.
+A role that is a superuser or bypasses row-level security is refused. Passwords may
 stand in the file that `PGPASSFILE` names. TLS is as `sslmode` says: `verify-full` unless the server is on this machine, and
 `sslrootcert` names the certificates that vouch for it.
 

@@ -26,20 +26,26 @@ async fn kill(place: &Place, proxy: &Proxy, words: &str, at: usize) -> bool {
         String::from_utf8_lossy(&done.stderr)
     );
     place.ok("reconcile");
-    assert_eq!(place.places().await, tenants(place).await, "{words}, killed at message {at}");
+    let there = place.places().await + place.entered().await;
+    assert_eq!(there, tenants(place).await, "{words}, killed at message {at}");
     !done.status.success()
 }
 
 async fn is_killed_everywhere(mut place: Place, isolation: &str) {
     let proxy = Proxy::start(&place.address).await;
     place.way.clone_from(&proxy.address);
+    let create = |slug: String| format!("tenant create {slug} --server main --isolation {isolation}");
     let mut at = 1;
-    while kill(&place, &proxy, &format!("tenant create t-{at} --server main --isolation {isolation}"), at)
-        .await
-    {
+    while kill(&place, &proxy, &create(format!("t-{at}")), at).await {
         at += STEP;
     }
     assert!(at > 5 * STEP, "{at} messages are too few for a tenant");
+    // The last ones count most: with them the server has all, and the directory does not say so yet.
+    assert!(!kill(&place, &proxy, &create("whole".to_owned()), usize::MAX).await);
+    let messages = proxy.messages();
+    for before in 0..5 {
+        kill(&place, &proxy, &create(format!("last-{before}")), messages - before).await;
+    }
     let mut killed = 0;
     for (number, slug) in ["one", "two", "three", "four", "five", "six"].into_iter().enumerate() {
         place.ok(&format!("tenant create {slug} --server main --isolation {isolation}"));
@@ -57,4 +63,9 @@ async fn a_tenant_in_a_schema_is_whole_or_never_was() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tenant_in_a_database_is_whole_or_never_was() {
     on_each(async |place| is_killed_everywhere(place, "database").await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_in_shared_tables_is_whole_or_never_was() {
+    on_each(async |place| is_killed_everywhere(place, "row").await).await;
 }

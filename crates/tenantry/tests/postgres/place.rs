@@ -164,6 +164,29 @@ impl Place {
     }
 }
 
+impl Place {
+    /// Tenants that are entered in shared tables here. None of the rows there is anyone else's.
+    pub(crate) async fn entered(&self) -> i64 {
+        let there = "SELECT to_regclass('tenantry_shared.tenantry_tenant') IS NOT NULL";
+        if !self.administrator.query_one(there, &[]).await.unwrap().get::<_, bool>(0) {
+            return 0;
+        }
+        let tables = "SELECT attrelid::regclass::text FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid \
+                      WHERE attname = 'tenant_id' AND relkind = 'r' \
+                      AND relnamespace = 'tenantry_shared'::regnamespace";
+        for table in self.administrator.query(tables, &[]).await.unwrap() {
+            let table: String = table.get(0);
+            let strays = format!(
+                "SELECT count(*) FROM {table} WHERE tenant_id NOT IN (SELECT key FROM tenantry_shared.tenantry_tenant)"
+            );
+            let strays: i64 = self.administrator.query_one(&strays, &[]).await.unwrap().get(0);
+            assert_eq!(strays, 0, "{table}");
+        }
+        let entered = "SELECT count(*) FROM tenantry_shared.tenantry_tenant WHERE key <> 0";
+        self.administrator.query_one(entered, &[]).await.unwrap().get(0)
+    }
+}
+
 pub(crate) async fn connect(url: &str) -> Client {
     let (client, driver) = tokio_postgres::connect(url, NoTls).await.unwrap();
     tokio::spawn(driver);

@@ -61,6 +61,11 @@ impl Proxy {
         self.trap.at.store(messages, Ordering::SeqCst);
     }
 
+    /// How many messages there have been since it was armed.
+    pub(crate) fn messages(&self) -> usize {
+        self.trap.messages.load(Ordering::SeqCst)
+    }
+
     pub(crate) fn name(&self, process: u32) {
         self.trap.process.store(i32::try_from(process).unwrap(), Ordering::SeqCst);
     }

@@ -34,15 +34,31 @@ async fn tenants_live_the_same_life_through_pgbouncer() {
 async fn the_same_life(place: Place) {
     // PgBouncer looks passwords up as a superuser, whose connection to a tenant's database no owner may end.
     let other = if place.bounced { "--server main" } else { "--server main --isolation database" };
-    let homes =
-        [("acme", "--server main"), ("globex", other), ("initech", "--database main"), ("umbrella", "")];
+    let homes = [
+        ("acme", "--server main"),
+        ("globex", other),
+        ("hooli", "--server main --isolation row"),
+        ("vandelay", "--server main --isolation row"),
+        ("initech", "--database main"),
+        ("umbrella", ""),
+    ];
     homes.iter().for_each(|(slug, home)| make(&place, slug, home));
-    assert_eq!(place.places().await, 2);
+    assert_eq!((place.places().await, place.entered().await), (2, 2));
     assert!(place.ok("check").contains("nothing is amiss"));
     assert!(place.ok("tenant show acme").contains("schema"));
-    let row = place.refused("tenant create hooli --server main --isolation row");
-    assert!(row.contains("isolation row"), "{row}");
+    assert!(place.ok("tenant show hooli").contains("row"));
+    place.ok("tenant rename vandelay vandelay-2 --name Vandelay");
+    place.ok("tenant rename vandelay-2 vandelay");
+    let migrated = place.command("migrate --tenant hooli").output().unwrap();
+    assert!(
+        String::from_utf8_lossy(&migrated.stdout).contains("2 tenants are up to date now"),
+        "{migrated:?}"
+    );
+    let said = String::from_utf8_lossy(&migrated.stderr);
+    assert!(said.contains("1 other tenant in the same tables"), "{said}");
 
+    // Their users have the same names, and the same keys.
+    place.administrator.batch_execute("UPDATE tenantry_shared.auth_user SET id = 1").await.unwrap();
     let server = place.serve();
     let mut sessions = Vec::new();
     for (slug, _) in homes {
@@ -66,10 +82,13 @@ async fn the_same_life(place: Place) {
     }
     for (slug, _) in homes {
         place.confirmed(&format!("tenant delete {slug}"));
+        place.ok(&format!("tenant undelete {slug}"));
+        server.until(&host(slug), StatusCode::OK).await;
+        place.confirmed(&format!("tenant delete {slug}"));
         place.confirmed(&format!("tenant purge {slug}"));
         server.until(&host(slug), StatusCode::BAD_REQUEST).await;
     }
-    assert_eq!(place.places().await, 0);
+    assert_eq!((place.places().await, place.entered().await), (0, 0));
     let kept = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename = 'auth_user'";
     let kept: i64 = place.administrator.query_one(kept, &[]).await.unwrap().get(0);
     assert_eq!(kept, 1, "what was claimed stays");
@@ -118,6 +137,40 @@ async fn a_superuser_serves_nobody() {
         let found = place.command("check").output().unwrap();
         assert!(String::from_utf8_lossy(&found.stdout).contains("is a superuser"), "{found:?}");
         assert_eq!(place.places().await, 0);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn shared_tables_that_do_not_keep_tenants_apart_serve_none_of_them() {
+    on_each(async |place| {
+        make(&place, "acme", "--server main");
+        make(&place, "hooli", "--server main --isolation row");
+        make(&place, "umbrella", "");
+        assert!(place.ok("check").contains("nothing is amiss"));
+        let (table, mend) = ("tenantry_shared.auth_user", "ENABLE ROW LEVEL SECURITY");
+        let opened = format!("ALTER TABLE {table} DISABLE ROW LEVEL SECURITY");
+        place.administrator.batch_execute(&opened).await.unwrap();
+
+        let found = place.command("check").output().unwrap();
+        assert!(!found.status.success());
+        let said = String::from_utf8_lossy(&found.stdout);
+        assert!(said.contains("DB_MAIN: row-level security is off") && said.contains(table), "{said}");
+        assert!(said.contains(&format!("ALTER TABLE {table} {mend}")), "{said}");
+        let server = place.serve();
+        let refused = server.get(&host("hooli"), "/admin/login/", "").await;
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(!refused.text().await.unwrap().contains("auth_user"));
+        for slug in ["acme", "umbrella"] {
+            let (answer, _) = server.sign_in(&host(slug), "ann", PASSWORD).await;
+            assert_eq!(answer.status(), StatusCode::FOUND, "{slug}");
+        }
+
+        place.administrator.batch_execute(&format!("ALTER TABLE {table} {mend}")).await.unwrap();
+        server.until(&host("hooli"), StatusCode::OK).await;
+        let (answer, _) = server.sign_in(&host("hooli"), "ann", PASSWORD).await;
+        assert_eq!(answer.status(), StatusCode::FOUND);
+        assert!(place.ok("check").contains("nothing is amiss"));
     })
     .await;
 }

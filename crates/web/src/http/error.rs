@@ -161,6 +161,7 @@ fn status_of(error: &QueryError) -> StatusCode {
         | QueryError::Busy
         | QueryError::Crowded
         | QueryError::Conflict
+        | QueryError::Unprotected(_)
         | QueryError::Unreachable(_) => StatusCode::SERVICE_UNAVAILABLE,
         QueryError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         QueryError::Full => StatusCode::INSUFFICIENT_STORAGE,

@@ -11,6 +11,8 @@ use super::operation::Operation;
 use super::table::{Column, Constant};
 use crate::model::{Dialect, Kind};
 
+pub(super) use postgres::policy_as_told;
+
 /// What schema the tables are made in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Target {

@@ -182,6 +182,11 @@ fn add_reference(
     )
 }
 
+/// The expression of every policy as the server tells it.
+pub(in super::super) fn policy_as_told() -> String {
+    format!("({TENANT_COLUMN} = (NULLIF(current_setting('tenantry.tenant'::text, true), ''::text))::bigint)")
+}
+
 /// The policy of a shared table. It holds for the table's owner too, who migrates tenants' rows.
 fn policy(table: &str) -> Vec<String> {
     let own = format!(r#""{TENANT_COLUMN}" = {CURRENT_TENANT}"#);

@@ -231,7 +231,7 @@ async fn two_processes_that_migrate_one_file_at_once_do_each_migration_once() {
     let others = (0..4).map(|_| {
         let store = Store::Sqlite { file: Arc::clone(&fixture.file), pool: Pool::for_test() };
         let history = Arc::clone(&history);
-        tokio::spawn(async move { apply(&store, &history).await })
+        tokio::spawn(async move { apply(&store, None, &history).await })
     });
     let mut all = Vec::new();
     for other in others.collect::<Vec<_>>() {

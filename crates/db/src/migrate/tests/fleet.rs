@@ -28,6 +28,7 @@ impl Fleet {
             slug: slug(fixture).unwrap(),
             id: fixture.file.tenant(),
             store: Store::Sqlite { file: Arc::clone(&fixture.file), pool: self.pool.clone() },
+            shared: None,
         };
         self.tenants.iter().map(target).collect()
     }

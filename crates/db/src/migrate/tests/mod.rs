@@ -53,7 +53,7 @@ impl Fixture {
     }
 
     async fn apply(&self, history: &Arc<History>) -> Result<Applied, ApplyError> {
-        apply(&self.store(), history).await
+        apply(&self.store(), None, history).await
     }
 
     /// The door of the tenant whose file this is.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tenantry_core::TenantId;
+use tenantry_core::{OpaqueName, RowKey, TenantId};
 use tokio::time::timeout;
 use tokio_postgres::NoTls;
 use uuid::Uuid;
@@ -81,8 +81,8 @@ pub(crate) struct Rig {
 impl Rig {
     /// The tenant's door to rows of its own, whose every statement begins with a local setting.
     fn door(&self, tenant: i64) -> Door {
-        let tenant = TenantId::new(tenant);
-        Door::new(self.server.clone(), tenant, Scope::Rows(tenant), Arc::clone(&self.dropped))
+        let rows = Scope::Rows(key(tenant));
+        Door::new(self.server.clone(), TenantId::new(tenant), rows, Arc::clone(&self.dropped))
     }
 
     /// The tenant's door to the whole database.
@@ -100,6 +100,11 @@ impl Rig {
         };
         timeout(HANG, resting).await.expect("connections come back");
     }
+}
+
+/// A tenant's key that is this small number.
+pub(crate) fn key(number: i64) -> RowKey {
+    RowKey::of(&OpaqueName::from_random(u128::from(number.unsigned_abs() - 1)))
 }
 
 fn query(sql: &str) -> Statement {

@@ -1,0 +1,63 @@
+//! Tenants whose rows are in the tables that tenants share: they are entered there, and removed, as others get places of
+//! their own.
+
+use tenantry_core::{Alias, Isolation, OpaqueName, Placement, TenantId, TenantRecord};
+
+use super::on_server::{OnServerError, refused};
+use crate::Instance;
+use crate::instance::Roles;
+use crate::migrate::{ApplyError, Present, apply, entered, made, plan, present};
+
+/// The longest that a purge waits for transactions that may still write to what it removes.
+const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(120);
+
+impl Instance {
+    /// Enters a new tenant in the shared tables of a server, and gives it the rows that every tenant begins with. The first
+    /// one has the tables made.
+    pub(super) async fn enter(
+        &self,
+        id: TenantId,
+        server: &Alias,
+        name: &OpaqueName,
+    ) -> Result<(), OnServerError> {
+        let roles = self.roles(server)?;
+        self.ready(id, roles, server).await?;
+        roles.owning.command(id, None, &entered(name)).await.map_err(|error| refused(server, error))
+    }
+
+    /// Brings the shared tables to where this program has them, unless tenants are in them: what they would notice, only
+    /// `migrate` does.
+    async fn ready(&self, id: TenantId, roles: &Roles, server: &Alias) -> Result<(), OnServerError> {
+        let failed = |error| OnServerError::Apply { server: server.clone(), error };
+        let store = roles.shared_store();
+        let plan = plan(&store, &self.0.history).await.map_err(failed)?;
+        let present = present(&store).await.map_err(|error| failed(ApplyError::from(error)))?;
+        let pending = plan.pending().next();
+        match (pending, present) {
+            (Some(missing), Present::Tenants) => {
+                let missing = missing.migration.clone();
+                return Err(OnServerError::Behind { server: server.clone(), missing });
+            }
+            (_, Present::NoTables) => {
+                let made = made(&roles.protection.roles.serving);
+                roles.owning.command(id, None, &made).await.map_err(|error| refused(server, error))?;
+            }
+            (_, Present::NoTenant | Present::Tenants) => {}
+        }
+        apply(&store, Some(&roles.protection.roles), &self.0.history).await.map(drop).map_err(failed)
+    }
+
+    /// All tenants of this instance whose rows are in the shared tables of a server.
+    pub(super) fn sharing(&self, server: &Alias) -> Vec<std::sync::Arc<TenantRecord>> {
+        let mut records = self.0.directory.records();
+        records.retain(|record| {
+            matches!(&record.placement, Placement::Made { server: on, isolation: Isolation::Row, .. } if on == server)
+        });
+        records
+    }
+}
+
+/// The statements that remove a tenant from the shared tables.
+pub(super) fn removed(name: &OpaqueName, roles: &Roles) -> String {
+    crate::migrate::removed(name, &roles.protection.roles.serving, LONGEST_WAIT.as_millis())
+}
