@@ -3,6 +3,7 @@
 mod crud;
 mod errors;
 mod kinds;
+mod retry;
 mod statements;
 mod transactions;
 
