@@ -7,6 +7,7 @@
 )]
 
 mod bench;
+mod columns;
 mod postgres;
 mod python;
 mod test;

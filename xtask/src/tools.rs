@@ -1,5 +1,6 @@
 //! What the commands share: the repository's root, and other programs run and installed.
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
 
@@ -15,6 +16,25 @@ pub(crate) fn root() -> PathBuf {
 /// Raised when it can't be started.
 pub(crate) fn status(command: &mut Command) -> Result<ExitStatus, String> {
     command.status().map_err(|cause| cannot_start(command, &cause))
+}
+
+/// Runs `command` to its end, and gives each line of its standard output to `told` as it comes.
+///
+/// # Errors
+/// Raised when it can't be started, or its output can't be read.
+pub(crate) fn status_by_line(
+    command: &mut Command,
+    mut told: impl FnMut(&str),
+) -> Result<ExitStatus, String> {
+    let mut child = command.stdout(Stdio::piped()).spawn().map_err(|cause| cannot_start(command, &cause))?;
+    let unread = |cause: std::io::Error| format!("can't read what `{}` prints: {cause}", name(command));
+    if let Some(output) = child.stdout.take() {
+        // A test may print what is not text.
+        for line in BufReader::new(output).split(b'\n') {
+            told(&String::from_utf8_lossy(&line.map_err(unread)?));
+        }
+    }
+    child.wait().map_err(|cause| cannot_start(command, &cause))
 }
 
 /// Runs `command`, which has to succeed.

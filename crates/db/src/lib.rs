@@ -9,6 +9,7 @@ pub mod migrate;
 pub mod model;
 mod places;
 mod postgres;
+pub mod servers;
 mod sqlite;
 mod tenant_db;
 

@@ -1,27 +1,24 @@
 //! One PostgreSQL server of a test run: made, started on a free port, stopped and removed.
 
 use std::fmt::Write;
-use std::io::{BufRead, BufReader, Read};
-use std::net::TcpListener;
-use std::path::Path;
-use std::process::{Child, ChildStderr, Command, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::time::Duration;
-use std::{fs, thread};
+use std::fs;
+use std::io::Read;
 
 use tempfile::TempDir;
 
+use super::account::Account;
 use super::binaries::Binaries;
-use crate::tools::{is_installed, is_root, output, run, succeeds};
+use super::process::{Process, free_port};
+use crate::tools::output;
 
 /// The administrator's name.
-const ADMINISTRATOR: &str = "administrator";
-
-/// How long a server may take to start: some hundred times what it takes.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(super) const ADMINISTRATOR: &str = "administrator";
 
 /// What the server says once it takes connections.
 const READY: &str = "database system is ready to accept connections";
+
+/// PostgreSQL's immediate shutdown: the first of its processes ends the others.
+const END: &str = "-QUIT";
 
 /// What makes a server that lives for some minutes fast. Its data need not survive the machine.
 const SETTINGS: [&str; 6] = [
@@ -36,9 +33,11 @@ const SETTINGS: [&str; 6] = [
 /// A running server. Dropped, it is stopped and its data is removed.
 pub(super) struct Cluster {
     version: u32,
+    password: String,
+    port: u16,
     url: String,
-    process: Child,
-    /// Removed after the process has ended.
+    /// Ended before its data is removed.
+    _process: Process,
     _data: TempDir,
 }
 
@@ -57,7 +56,7 @@ impl Cluster {
             .map_err(|cause| format!("can't write {}: {cause}", secret.display()))?;
         account.give(data.path())?;
         let cluster = data.path().join("cluster");
-        let mut initdb = account.command(&binaries.program("initdb"));
+        let mut initdb = account.command(&binaries.program("initdb"), "INT");
         initdb
             .args([
                 "--no-sync",
@@ -73,18 +72,14 @@ impl Cluster {
             .arg(&cluster);
         output(&mut initdb)?;
         let port = free_port()?;
-        let mut server = account.command(&binaries.program("postgres"));
+        let mut server = account.command(&binaries.program("postgres"), "INT");
         server.arg("-D").arg(&cluster).args(["-p", &port.to_string()]);
         for setting in SETTINGS {
             server.args(["-c", setting]);
         }
-        let process = server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
-        let process =
-            process.map_err(|cause| format!("can't start PostgreSQL {}: {cause}", binaries.version))?;
+        let process = Process::start(&mut server, format!("PostgreSQL {}", binaries.version), READY, END)?;
         let url = format!("postgres://{ADMINISTRATOR}:{password}@127.0.0.1:{port}/postgres");
-        let mut cluster = Self { version: binaries.version, url, process, _data: data };
-        cluster.wait_until_ready()?;
-        Ok(cluster)
+        Ok(Self { version: binaries.version, password, port, url, _process: process, _data: data })
     }
 
     pub(super) fn version(&self) -> u32 {
@@ -95,89 +90,14 @@ impl Cluster {
         &self.url
     }
 
-    fn wait_until_ready(&mut self) -> Result<(), String> {
-        let log = self.process.stderr.take().ok_or("PostgreSQL has no log")?;
-        let (ready, is_ready) = mpsc::channel();
-        thread::spawn(move || drain(log, &ready));
-        match is_ready.recv_timeout(PATIENCE) {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(said)) => Err(format!("PostgreSQL {} did not start:\n{said}", self.version)),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                Err(format!("PostgreSQL {} did not start in {} s", self.version, PATIENCE.as_secs()))
-            }
-        }
-    }
-}
-
-impl Drop for Cluster {
-    /// Ends the server at once. Its processes notice that the first of them is gone, and end too.
-    fn drop(&mut self) {
-        // SIGQUIT is PostgreSQL's immediate shutdown, in which it ends its own processes.
-        succeeds(Command::new("kill").args(["-QUIT", &self.process.id().to_string()]));
-        if let Err(cause) = self.process.wait() {
-            eprintln!("PostgreSQL {} can't be waited for: {cause}", self.version);
-        }
-    }
-}
-
-/// Reads the log to its end, so that the server never waits for it; says when the server is ready, or what it said
-/// when it ended before.
-fn drain(log: ChildStderr, ready: &Sender<Result<(), String>>) {
-    let mut log = BufReader::new(log);
-    let mut said = String::new();
-    let mut line = String::new();
-    while log.read_line(&mut line).is_ok_and(|bytes| bytes > 0) {
-        if line.contains(READY) {
-            // Who asked may have lost patience.
-            let _ = ready.send(Ok(()));
-            let _ = std::io::copy(&mut log, &mut std::io::sink());
-            return;
-        }
-        said.push_str(&std::mem::take(&mut line));
-    }
-    let _ = ready.send(Err(said));
-}
-
-/// Whose name a server runs under: PostgreSQL refuses root's.
-struct Account(Option<&'static str>);
-
-impl Account {
-    fn for_server() -> Result<Self, String> {
-        if !is_root() {
-            return Ok(Self(None));
-        }
-        let known = |name: &&str| succeeds(Command::new("id").arg(name));
-        let name = ["postgres", "nobody"].into_iter().find(known);
-        name.map(|name| Self(Some(name))).ok_or_else(|| "there is no account for PostgreSQL".to_owned())
+    pub(super) fn port(&self) -> u16 {
+        self.port
     }
 
-    /// Gives the account a folder with what is in it.
-    fn give(&self, folder: &Path) -> Result<(), String> {
-        match self.0 {
-            Some(name) => run(Command::new("chown").args(["-R", name]).arg(folder)),
-            None => Ok(()),
-        }
+    /// The administrator's password.
+    pub(super) fn password(&self) -> &str {
+        &self.password
     }
-
-    /// The program under the account's name. It ends with this process, however that ends.
-    fn command(&self, program: &Path) -> Command {
-        if !is_installed("setpriv") {
-            return Command::new(program);
-        }
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "INT"]);
-        if let Some(name) = self.0 {
-            command.args(["--reuid", name, "--clear-groups"]);
-        }
-        command.arg(program);
-        command
-    }
-}
-
-/// A port that nobody has just now. Someone may take it before the server does: then the server says so and ends.
-fn free_port() -> Result<u16, String> {
-    let address = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
-    address.map(|address| address.port()).map_err(|cause| format!("there is no free port: {cause}"))
 }
 
 fn random_password() -> Result<String, String> {

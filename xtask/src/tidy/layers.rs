@@ -14,7 +14,7 @@ pub(super) const MODULES: [(&str, &str); 4] = [
     ("core", "text < alias < host < host_pattern < slug < name < status < placement < tenant < extract"),
     (
         "db",
-        "model < sqlite < postgres < places < tenant_db < migrate < directory < instance < lifecycle < extract",
+        "model < sqlite < postgres < places < tenant_db < migrate < servers < directory < instance < lifecycle < extract",
     ),
     ("web", "http < auth < rest < admin"),
     ("tenantry", "config < cli < app < commands < prelude"),
@@ -52,7 +52,7 @@ pub(super) const FENCES: &[Fence] = &[
         because: "what knows SQLite is kept together, so that another database can stand beside it",
     },
     Fence {
-        names: &["tokio_postgres", "tokio_postgres_rustls", "rustls"],
+        names: &["tokio_postgres", "tokio_postgres_rustls", "postgres_protocol", "rustls"],
         only_in: &[
             "crates/db/src/postgres/",
             "crates/db/src/model/postgres_form.rs",

@@ -1,5 +1,6 @@
 //! One connection to a PostgreSQL server: how it is opened, what it keeps, and one statement in one flight.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -53,6 +54,27 @@ pub(crate) struct Timeouts {
     pub(crate) lock: Duration,
 }
 
+impl Timeouts {
+    /// As an option of a session.
+    fn of_session(self) -> String {
+        self.settings().map(|(name, milliseconds)| format!("-c {name}={milliseconds}")).join(" ")
+    }
+
+    /// As statements of a transaction.
+    fn local(self) -> String {
+        self.settings().map(|(name, milliseconds)| format!("SET LOCAL {name} = {milliseconds}")).join("; ")
+    }
+
+    fn settings(self) -> [(&'static str, u128); 3] {
+        let (statement, lock) = (self.statement.as_millis(), self.lock.as_millis());
+        [
+            ("statement_timeout", statement),
+            ("idle_in_transaction_session_timeout", statement),
+            ("lock_timeout", lock),
+        ]
+    }
+}
+
 /// How a transaction ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
@@ -78,6 +100,8 @@ pub(super) struct Connection {
     statements: LruCache<String, Prepared>,
     tenants: HashSet<TenantId>,
     prepared: bool,
+    /// What a transaction's beginning is followed by where the session can't have its own timeouts.
+    timeouts: Option<String>,
     tls: MakeRustlsConnect,
     /// Something was sent whose answer has not come yet, or a transaction is open.
     dirty: bool,
@@ -116,11 +140,7 @@ impl Connection {
         }
         if url.prepared {
             // What stands between us and the server where statements have no names (an old PgBouncer) refuses options.
-            config.options(format!(
-                "-c statement_timeout={0} -c idle_in_transaction_session_timeout={0} -c lock_timeout={1}",
-                timeouts.statement.as_millis(),
-                timeouts.lock.as_millis(),
-            ));
+            config.options(timeouts.of_session());
         }
         let opening = async {
             let (client, driver) = config.connect(tls.clone()).await.map_err(PostgresError::connecting)?;
@@ -139,6 +159,7 @@ impl Connection {
             statements: LruCache::new(STATEMENTS),
             tenants: HashSet::new(),
             prepared: url.prepared,
+            timeouts: (!url.prepared).then(|| timeouts.local()),
             tls: tls.clone(),
             dirty: false,
             stained: false,
@@ -198,7 +219,8 @@ impl Connection {
     /// Begins a transaction. The connection counts as dirty until [`Connection::end`].
     pub(super) async fn begin(&mut self, begin: &Setting) -> Result<(), PostgresError> {
         self.dirty = true;
-        Ok(self.client.batch_execute(begin).await?)
+        let begin = timed(begin, self.timeouts.as_deref());
+        Ok(self.client.batch_execute(&begin).await?)
     }
 
     /// Runs statements of this program's own without values, one after the other, outside of any transaction of ours.
@@ -254,9 +276,10 @@ impl Connection {
         // Each sends what it has when it is first polled, which happens in this order. The end of a transaction that
         // has failed is its undoing.
         let stained = naming == Naming::Local;
+        let setting = timed(setting, self.timeouts.as_deref());
         let (begun, ran, ended) = tokio::join!(
             biased;
-            self.client.batch_execute(setting),
+            self.client.batch_execute(&setting),
             self.send(prepared.as_ref(), statement),
             self.client.batch_execute(End::Commit.sql(stained)),
         );
@@ -303,7 +326,8 @@ impl Connection {
     /// Ends what is under way and proves that nothing of it is left; otherwise the connection stays dirty.
     pub(super) async fn clean(&mut self) {
         let proof = async {
-            // Through PgBouncer, it could be another's statement that ends.
+            // Not through PgBouncer: before 1.18 it could be another's statement that ends, and since then PgBouncer itself
+            // (https://github.com/pgbouncer/pgbouncer/issues/822). There the server's own timeouts end it.
             if self.prepared && cancel(&self.client.cancel_token(), &self.url, &self.tls).await.is_err() {
                 return false;
             }
@@ -313,6 +337,11 @@ impl Connection {
         let proved = tokio::time::timeout(PROOF_TIMEOUT, proof).await.unwrap_or(false);
         (self.dirty, self.stained) = (!proved, !proved);
     }
+}
+
+/// A transaction's beginning, and the timeouts in it where the session has none.
+fn timed<'a>(begin: &'a Setting, timeouts: Option<&str>) -> Cow<'a, str> {
+    timeouts.map_or(Cow::Borrowed(begin), |timeouts| format!("{begin}; {timeouts}").into())
 }
 
 /// Fails closed: a role that can't be looked up is as good as an unsafe one.

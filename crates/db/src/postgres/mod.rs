@@ -11,8 +11,10 @@ mod door;
 mod error;
 mod passfile;
 mod pool;
+mod quote;
 mod same;
 mod scope;
+mod session;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -23,9 +25,11 @@ mod url;
 pub(crate) use door::{Access, Door};
 pub(crate) use error::PostgresError;
 pub(crate) use pool::{Server, ServerConfig};
-pub(crate) use scope::{CURRENT_TENANT, SHARED, Scope, alone, beside_others, quoted, tenant_setting};
+pub(crate) use quote::{literal, quoted};
+pub(crate) use scope::{CURRENT_TENANT, SHARED, Scope, alone, beside_others, tenant_setting};
+pub(crate) use session::{Session, SignInError, verifier};
 #[cfg(test)]
-pub(crate) use tests::{key, on_each};
+pub(crate) use tests::{Place, key, on_each, on_each_bounced};
 pub(crate) use tls::TlsError;
 pub(crate) use transaction::Transaction;
 pub use url::{PostgresUrl, PostgresUrlError};

@@ -109,11 +109,6 @@ pub(crate) fn beside_others(schema: &str) -> String {
     format!("SELECT pg_advisory_xact_lock_shared(hashtextextended('{schema}', {MIGRATION_LOCK}))")
 }
 
-/// A role's name in SQL.
-pub(crate) fn quoted(role: &str) -> String {
-    format!(r#""{}""#, role.replace('"', r#""""#))
-}
-
 /// Names a tenant until the transaction ends, or another is named.
 pub(crate) fn tenant_setting(tenant: RowKey) -> String {
     format!("SET LOCAL {TENANT_SETTING} = '{}'", tenant.get())

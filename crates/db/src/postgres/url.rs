@@ -110,8 +110,19 @@ impl PostgresUrl {
         self.config.get_dbname().unwrap_or_default()
     }
 
+    /// Whether statements have names and sessions settings of their own, which PgBouncer in transaction mode can't keep apart.
+    pub(crate) fn has_sessions(&self) -> bool {
+        self.prepared
+    }
+
+    /// Whether there is a password to sign in with.
+    pub(super) fn has_password(&self) -> bool {
+        self.config.get_password().is_some()
+    }
+
     /// The server and the database, whoever signs in.
-    pub(crate) fn place(&self) -> String {
+    #[must_use]
+    pub fn place(&self) -> String {
         format!("{}:{}/{}", self.host(), self.port(), self.database())
     }
 

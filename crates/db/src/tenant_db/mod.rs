@@ -5,6 +5,7 @@ mod postgres;
 mod postgres_error;
 mod query;
 mod raw;
+mod retry;
 mod sqlite;
 mod sqlite_error;
 mod store;

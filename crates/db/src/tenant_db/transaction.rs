@@ -13,6 +13,8 @@ pub(super) struct Open {
     begun: Begun,
     /// An operation failed or was dropped half-way, so that nothing may be kept.
     spoiled: AtomicBool,
+    /// The database undid it because of what another transaction did at the same time.
+    clashed: AtomicBool,
 }
 
 /// An operation that is under way, in a transaction of its own or in one that is open. That one is spoiled unless the
@@ -55,7 +57,16 @@ impl TenantDb {
         E: From<QueryError>,
     {
         let open = Arc::new(self.begin().await?);
-        let door = Self { transaction: Some(Arc::downgrade(&open)), ..self.clone() };
+        self.work_in(&open, work).await
+    }
+
+    /// Runs `work` in a transaction that has begun, and ends that.
+    pub(super) async fn work_in<T, E, W>(&self, open: &Arc<Open>, work: W) -> Result<T, E>
+    where
+        W: AsyncFnOnce(Self) -> Result<T, E>,
+        E: From<QueryError>,
+    {
+        let door = Self { transaction: Some(Arc::downgrade(open)), ..self.clone() };
         match work(door).await {
             Ok(done) => {
                 open.commit().await?;
@@ -96,13 +107,13 @@ impl TenantDb {
         self.transaction.is_some()
     }
 
-    async fn begin(&self) -> Result<Open, QueryError> {
+    pub(super) async fn begin(&self) -> Result<Open, QueryError> {
         if self.is_transaction() {
             return Err(QueryError::NestedTransaction);
         }
         self.ready().await?;
         match self.store.begin().await {
-            Ok(begun) => Ok(Open { begun, spoiled: AtomicBool::new(false) }),
+            Ok(begun) => Ok(Open { begun, spoiled: AtomicBool::new(false), clashed: AtomicBool::new(false) }),
             // As at the end of an operation: the data may have been migrated a moment ago.
             Err(QueryError::Database(error)) => {
                 self.gate.look_again().await?;
@@ -122,6 +133,9 @@ impl Operation<'_> {
     /// data that was migrated a moment ago, which is then said.
     pub(super) async fn end<T>(mut self, outcome: Result<T, QueryError>) -> Result<T, QueryError> {
         self.succeeded = outcome.is_ok();
+        if let Some(open) = &self.open {
+            open.note(&outcome);
+        }
         if matches!(outcome, Err(QueryError::Database(_))) && self.can_look_again() {
             self.db.gate.look_again().await?;
         }
@@ -151,7 +165,20 @@ impl Open {
             let _ = self.begun.roll_back().await;
             return Err(spoiled);
         }
-        self.begun.commit().await
+        let committed = self.begun.commit().await;
+        self.note(&committed);
+        committed
+    }
+
+    /// Whether the database undid it because of what another transaction did at the same time: begun again, it may succeed.
+    pub(super) fn has_clashed(&self) -> bool {
+        self.clashed.load(Ordering::Acquire)
+    }
+
+    fn note<T>(&self, outcome: &Result<T, QueryError>) {
+        if matches!(outcome, Err(QueryError::Conflict)) {
+            self.clashed.store(true, Ordering::Release);
+        }
     }
 
     fn refuse_spoiled(&self) -> Result<(), QueryError> {

@@ -37,6 +37,9 @@ pub enum PromptError {
     /// The slug was not typed again.
     #[error("that is not {0}: nothing was changed")]
     NotConfirmed(Slug),
+    /// The answer was not yes.
+    #[error("that is no yes: nothing was changed")]
+    NotAgreed,
 }
 
 impl Prompt {
@@ -80,9 +83,9 @@ impl Prompt {
         mut accept: impl FnMut(&Secret) -> Result<(), String>,
     ) -> Result<Secret, PromptError> {
         self.attempts("a password", |prompt| {
-            let password = prompt.hidden("Password: ")?;
+            let password = prompt.hidden("a password", "Password: ")?;
             check_new(password, &mut accept, || match prompt {
-                Self::Terminal => prompt.hidden("Password (again): ").map(Some),
+                Self::Terminal => prompt.hidden("a password", "Password (again): ").map(Some),
                 Self::Piped(_) | Self::Nobody => Ok(None),
             })
         })
@@ -96,6 +99,28 @@ impl Prompt {
         let answer =
             self.line("the slug, typed again,", &format!("{consequence}\nType {slug} to go on: "))?;
         if answer == slug.as_str() { Ok(()) } else { Err(PromptError::NotConfirmed(slug.clone())) }
+    }
+
+    /// Asks for something that is not shown until `accept` takes the answer.
+    ///
+    /// # Errors
+    /// Raised as for [`Prompt::ask`].
+    pub fn secret<T>(
+        &mut self,
+        what: &str,
+        mut accept: impl FnMut(&Secret) -> Result<T, String>,
+    ) -> Result<T, PromptError> {
+        self.attempts(what, |prompt| Ok(accept(&prompt.hidden(what, &format!("{what}: "))?)))
+    }
+
+    /// Asks a question, to which only yes is agreement.
+    ///
+    /// # Errors
+    /// Raised when the answer is another one, or there is none.
+    pub fn agree(&mut self, question: &str) -> Result<(), PromptError> {
+        let answer = self.line("an answer", &format!("{question} [y/N] "))?;
+        let agreed = matches!(answer.trim().to_lowercase().as_str(), "y" | "yes");
+        if agreed { Ok(()) } else { Err(PromptError::NotAgreed) }
     }
 
     fn attempts<T>(
@@ -129,10 +154,10 @@ impl Prompt {
         }
     }
 
-    fn hidden(&mut self, label: &str) -> Result<Secret, PromptError> {
+    fn hidden(&mut self, what: &str, label: &str) -> Result<Secret, PromptError> {
         match self {
             Self::Terminal => Ok(Secret::new(rpassword::prompt_password(label)?)),
-            Self::Piped(_) | Self::Nobody => self.line("a password", label).map(Secret::new),
+            Self::Piped(_) | Self::Nobody => self.line(what, label).map(Secret::new),
         }
     }
 }
@@ -220,6 +245,25 @@ mod tests {
         assert!(matches!(prompt.ask("Username", Some("bob"), name), Err(PromptError::Nobody(_))));
         assert!(matches!(prompt.new_password(|_| Ok(())), Err(PromptError::Nobody(_))));
         assert!(matches!(prompt.confirm("This deletes acme.", &slug), Err(PromptError::Nobody(_))));
+    }
+
+    #[test]
+    fn only_yes_is_agreement() {
+        for answer in ["y\n", "Yes\n", "y"] {
+            piped(answer).agree("Shall it?").unwrap();
+        }
+        for answer in ["\n", "no\n", "yess\n", "1\n"] {
+            assert!(matches!(piped(answer).agree("Shall it?"), Err(PromptError::NotAgreed)), "{answer:?}");
+        }
+        assert!(matches!(piped("").agree("Shall it?"), Err(PromptError::Ended(_))));
+    }
+
+    #[test]
+    fn a_secret_answer_is_taken_or_refused() {
+        let read = |text: &Secret| text.expose().parse::<u8>().map_err(|_| "no number".to_owned());
+        assert_eq!(piped("7\n").secret("a number", read).unwrap(), 7);
+        assert_eq!(piped("hush\n").secret("a number", read).unwrap_err().to_string(), "no number");
+        assert!(matches!(Prompt::Nobody.secret("a number", read), Err(PromptError::Nobody(_))));
     }
 
     #[test]

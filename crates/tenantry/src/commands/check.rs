@@ -210,7 +210,7 @@ fn tell_unclaimed(alias: &Alias) -> String {
 }
 
 /// The setting that an alias is from.
-fn variable(alias: &Alias) -> String {
+pub(super) fn variable(alias: &Alias) -> String {
     format!("DB_{}", alias.as_str().to_uppercase())
 }
 

@@ -9,6 +9,7 @@ mod migrate;
 mod operator;
 mod people;
 mod serve;
+mod server;
 mod site;
 mod tenant;
 
@@ -117,6 +118,7 @@ impl Context {
             Command::Serve(_) => self.serve().await,
             Command::Demo(_) => self.demo().await,
             Command::Tenant(command) => self.tenant(command).await,
+            Command::Server(command) => self.server(command).await,
             Command::Migrate(args) => self.migrate(args).await,
             Command::Showmigrations(args) => self.showmigrations(args).await,
             Command::Createsuperuser(args) => self.createsuperuser(args).await,

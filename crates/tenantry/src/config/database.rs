@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tenantry_core::Alias;
 use tenantry_db::{Location, PostgresServer, PostgresUrl};
 
-use super::{Value, ValueError};
+use super::{Sources, Value, ValueError};
 
 /// The path of a file, which need not be there yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +88,18 @@ fn is_postgres(text: &str) -> bool {
 fn url(text: &str) -> Result<PostgresUrl, ValueError> {
     let rest = text.split_once("://").map_or("", |(_, rest)| rest);
     format!("postgres://{rest}").parse().map_err(ValueError::PostgresUrl)
+}
+
+/// An administrator's URL, which is no setting. Its password may stand in the file that `PGPASSFILE` names.
+///
+/// # Errors
+/// Raised when the text is no URL of PostgreSQL's, or the file can't be read.
+pub fn administrator_url(text: &str, sources: &Sources) -> Result<PostgresUrl, ValueError> {
+    let OwnerUrl(url) = OwnerUrl::parse(text.trim())?;
+    match sources.find("PGPASSFILE") {
+        Some(file) => Ok(url.or_password_from(&passwords(file.text.as_ref())?)),
+        None => Ok(url),
+    }
 }
 
 /// What stands in a password file. As for libpq, it is of no use while others can read it.

@@ -22,7 +22,7 @@ mod sources;
 mod value;
 
 pub use choice::LogFormat;
-pub use database::FilePath;
+pub use database::{FilePath, administrator_url};
 pub use dotenv::{Dotenv, DotenvError};
 pub use network::ListenAddress;
 pub use problem::{Problem, Problems};

@@ -27,12 +27,19 @@ made on the server get a schema of their own in that database, a database of the
 they share there under row-level security (`--isolation schema`, `database` or `row`).
 
 `DB_<ALIAS>_OWNER` names, by a URL of the same form, the role that makes and migrates tenants' tables there; the role of
-`DB_<ALIAS>` then only works on them. Shared tables need such an owner. It needs `CREATE` on the database, for `--isolation database` `CREATEDB`,
-and must be a member of the other role. A role that is a superuser or bypasses row-level security is refused. Passwords may
+`DB_<ALIAS>` then only works on them. Shared tables need such an owner. It needs `CREATE` on the database, for `--isolation
+database` `CREATEDB`, and must be a member of the other role: `tenantry server prepare ALIAS` makes both roles, the database
+and the rights, by the URL of an administrator that stands in the environment variable `TENANTRY_ADMIN_URL` or is asked for.
+A role that is a superuser or bypasses row-level security is refused. Passwords may
 stand in the file that `PGPASSFILE` names. TLS is as `sslmode` says: `verify-full` unless the server is on this machine, and
-`sslrootcert` names the certificates that vouch for it. Through PgBouncer in transaction mode, add `prepared=false`: nothing
-has a name then that another client could have too, and no option is sent at the start; a longest time for statements is to
-be set on the role (`ALTER ROLE … SET statement_timeout`).
+`sslrootcert` names the certificates that vouch for it.
+
+Through PgBouncer in transaction mode (1.18 or newer), add `prepared=false`: nothing has a name then that another client could
+have too, no option is sent at the start, and no statement is cancelled, which PgBouncer before 1.20 may not survive. In its
+place transactions bring their longest time along, and the role has one for all else: `server prepare` sets it
+(`ALTER ROLE … SET statement_timeout`). The owner may go to the server itself, past PgBouncer. For `--isolation database` let
+PgBouncer know the roles by its `auth_file`: where it looks them up as a superuser (`auth_query`), the owner can't remove a
+tenant's database before PgBouncer has let go of it.
 
 `DB_HOST`, `DB_PORT`, `DB_NAME`, `DB_USER`, `DB_PASSWORD` and names that end in `_OWNER` are no aliases.
 ";

@@ -2,9 +2,11 @@
 //! killed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what fails here fails the test")]
 
+mod checking;
 #[path = "../common/mod.rs"]
 mod common;
 mod killed;
 mod place;
+mod preparing;
 mod proxy;
 mod serving;

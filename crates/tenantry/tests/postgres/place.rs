@@ -11,54 +11,94 @@ use tokio_postgres::{Client, NoTls};
 
 use crate::common::{self, Server};
 
+/// The password of the role that serves, and the beginning of the owner's.
+pub(crate) const PASSWORDS_OF_ROLES: &str = "hush";
+
 /// A test's database, its roles, and a data folder.
 pub(crate) struct Place {
     pub(crate) administrator: Client,
+    /// The administrator's URL.
+    pub(crate) administrators: String,
     pub(crate) name: String,
     /// HOST:PORT of the server.
     pub(crate) address: String,
     /// HOST:PORT that commands are given.
     pub(crate) way: String,
+    /// HOST:PORT of PgBouncer.
+    bouncer: String,
+    /// The role that serves comes through PgBouncer.
+    pub(crate) bounced: bool,
     folder: TempDir,
 }
 
 /// Runs a test on every server, one version after the other.
 pub(crate) async fn on_each(test: impl AsyncFn(Place)) {
-    #[expect(clippy::disallowed_methods, reason = "the tests' one variable")]
-    let servers =
-        std::env::var("TENANTRY_TEST_POSTGRES").expect("TENANTRY_TEST_POSTGRES is set by `cargo xtask test`");
-    for server in servers.split(',') {
-        let (_, url) = server.split_once('=').unwrap();
-        Box::pin(test(Place::new(url).await)).await;
+    on_each_bare(async |mut place| {
+        place.prepare().await;
+        Box::pin(test(place)).await;
+    })
+    .await;
+}
+
+/// The same, with nothing on the servers yet.
+pub(crate) async fn on_each_bare(test: impl AsyncFn(Place)) {
+    for (url, way) in servers("TENANTRY_TEST_POSTGRES").iter().zip(servers("TENANTRY_TEST_PGBOUNCER")) {
+        Box::pin(test(Place::bare(url, &way).await)).await;
     }
 }
 
+/// The administrators' URLs in a variable.
+fn servers(variable: &str) -> Vec<String> {
+    #[expect(clippy::disallowed_methods, reason = "the tests' own variables")]
+    let servers = std::env::var(variable);
+    let servers = servers.unwrap_or_else(|_| panic!("{variable} is set by `cargo xtask test`"));
+    servers.split(',').map(|server| server.split_once('=').unwrap().1.to_owned()).collect()
+}
+
 impl Place {
-    async fn new(administrators: &str) -> Self {
-        let (administrator, driver) = tokio_postgres::connect(administrators, NoTls).await.unwrap();
-        tokio::spawn(driver);
+    async fn bare(administrators: &str, bouncers: &str) -> Self {
         let name = format!("site_{:032x}", rand_number());
+        let address = |url: &str| url.split(['@', '/']).nth(3).unwrap().to_owned();
+        let (address, bouncer) = (address(administrators), address(bouncers));
+        let folder = tempfile::tempdir().unwrap();
+        let passwords = folder.path().join("passwords");
+        let lines =
+            format!("*:*:*:{name}:{PASSWORDS_OF_ROLES}\n*:*:*:{name}_owner:{PASSWORDS_OF_ROLES}-owner\n");
+        std::fs::write(&passwords, lines).unwrap();
+        std::fs::set_permissions(passwords, Permissions::from_mode(0o600)).unwrap();
+        Self {
+            administrator: connect(administrators).await,
+            administrators: administrators.to_owned(),
+            name,
+            way: address.clone(),
+            bouncer,
+            bounced: false,
+            address,
+            folder,
+        }
+    }
+
+    /// Makes the roles and the database.
+    async fn prepare(&mut self) {
+        let name = &self.name;
         for sql in [
             format!("CREATE ROLE {name}_owner LOGIN CREATEDB PASSWORD 'hush-owner'"),
             format!("CREATE ROLE {name} LOGIN PASSWORD 'hush'"),
             format!("GRANT {name} TO {name}_owner"),
             format!("CREATE DATABASE {name} OWNER {name}_owner"),
         ] {
-            administrator.batch_execute(&sql).await.unwrap();
+            self.administrator.batch_execute(&sql).await.unwrap();
         }
-        // The counts that tests ask for are of this database.
-        let own = administrators.replace("/postgres", &format!("/{name}"));
-        let (administrator, driver) = tokio_postgres::connect(&own, NoTls).await.unwrap();
-        tokio::spawn(driver);
-        let (_, rest) = administrators.split_once('@').unwrap();
-        let address = rest.split_once('/').unwrap().0.to_owned();
-        let folder = tempfile::tempdir().unwrap();
-        let place = Self { administrator, name, way: address.clone(), address, folder };
-        let (name, passwords) = (&place.name, place.folder().join("passwords"));
-        let lines = format!("*:*:*:{name}:hush\n*:*:*:{name}_owner:hush-owner\n");
-        std::fs::write(&passwords, lines).unwrap();
-        std::fs::set_permissions(passwords, Permissions::from_mode(0o600)).unwrap();
-        place
+        self.enter().await;
+    }
+
+    /// The administrator's connection is to the test's own database from now on, of which the counts are that tests ask for.
+    pub(crate) async fn enter(&mut self) {
+        self.administrator = connect(&self.url_of_administrator()).await;
+    }
+
+    pub(crate) fn url_of_administrator(&self) -> String {
+        self.administrators.replace("/postgres", &format!("/{}", self.name))
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -68,10 +108,14 @@ impl Place {
     /// A command that knows the server as `main`. Its passwords stand in a file.
     pub(crate) fn command(&self, words: &str) -> Command {
         let (name, way) = (&self.name, &self.way);
+        let serving = match self.bounced {
+            true => format!("postgres://{name}@{}/{name}?prepared=false", self.bouncer),
+            false => format!("postgres://{name}@{way}/{name}"),
+        };
         let mut command = common::command(self.folder());
         command
             .args(words.split_whitespace())
-            .env("DB_MAIN", format!("postgres://{name}@{way}/{name}"))
+            .env("DB_MAIN", serving)
             .env("DB_MAIN_OWNER", format!("postgres://{name}_owner@{way}/{name}"))
             .env("PGPASSFILE", self.folder().join("passwords"));
         command
@@ -141,6 +185,12 @@ impl Place {
         let entered = "SELECT count(*) FROM tenantry_shared.tenantry_tenant WHERE key <> 0";
         self.administrator.query_one(entered, &[]).await.unwrap().get(0)
     }
+}
+
+pub(crate) async fn connect(url: &str) -> Client {
+    let (client, driver) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    tokio::spawn(driver);
+    client
 }
 
 fn rand_number() -> u128 {

@@ -19,67 +19,79 @@ fn make(place: &Place, slug: &str, home: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tenants_wherever_they_are_live_the_same_life() {
-    on_each(async |place| {
-        let homes = [
-            ("acme", "--server main"),
-            ("globex", "--server main --isolation database"),
-            ("hooli", "--server main --isolation row"),
-            ("vandelay", "--server main --isolation row"),
-            ("initech", "--database main"),
-            ("umbrella", ""),
-        ];
-        homes.iter().for_each(|(slug, home)| make(&place, slug, home));
-        assert_eq!((place.places().await, place.entered().await), (2, 2));
-        assert!(place.ok("check").contains("nothing is amiss"));
-        assert!(place.ok("tenant show acme").contains("schema"));
-        assert!(place.ok("tenant show hooli").contains("row"));
-        place.ok("tenant rename vandelay vandelay-2 --name Vandelay");
-        place.ok("tenant rename vandelay-2 vandelay");
-        let migrated = place.command("migrate --tenant hooli").output().unwrap();
-        assert!(
-            String::from_utf8_lossy(&migrated.stdout).contains("2 tenants are up to date now"),
-            "{migrated:?}"
-        );
-        let said = String::from_utf8_lossy(&migrated.stderr);
-        assert!(said.contains("1 other tenant in the same tables"), "{said}");
+    on_each(the_same_life).await;
+}
 
-        // Their users have the same names, and the same keys.
-        place.administrator.batch_execute("UPDATE tenantry_shared.auth_user SET id = 1").await.unwrap();
-        let server = place.serve();
-        let mut sessions = Vec::new();
-        for (slug, _) in homes {
-            let (answer, session) = server.sign_in(&host(slug), "ann", PASSWORD).await;
-            assert_eq!(answer.status(), StatusCode::FOUND, "{slug}");
-            sessions.push((slug, session.unwrap()));
-        }
-        for (slug, _) in homes {
-            for (whose, session) in &sessions {
-                let page = server.get(&host(slug), "/admin/", session).await;
-                let wanted = if slug == *whose { StatusCode::OK } else { StatusCode::FOUND };
-                assert_eq!(page.status(), wanted, "{whose}'s session at {slug}");
-            }
-        }
-
-        for (slug, _) in homes {
-            place.ok(&format!("tenant suspend {slug}"));
-            server.until(&host(slug), StatusCode::SERVICE_UNAVAILABLE).await;
-            place.ok(&format!("tenant activate {slug}"));
-            server.until(&host(slug), StatusCode::OK).await;
-        }
-        for (slug, _) in homes {
-            place.confirmed(&format!("tenant delete {slug}"));
-            place.ok(&format!("tenant undelete {slug}"));
-            server.until(&host(slug), StatusCode::OK).await;
-            place.confirmed(&format!("tenant delete {slug}"));
-            place.confirmed(&format!("tenant purge {slug}"));
-            server.until(&host(slug), StatusCode::BAD_REQUEST).await;
-        }
-        assert_eq!((place.places().await, place.entered().await), (0, 0));
-        let kept = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename = 'auth_user'";
-        let kept: i64 = place.administrator.query_one(kept, &[]).await.unwrap().get(0);
-        assert_eq!(kept, 1, "what was claimed stays");
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tenants_live_the_same_life_through_pgbouncer() {
+    on_each(async |mut place| {
+        place.bounced = true;
+        the_same_life(place).await;
     })
     .await;
+}
+
+async fn the_same_life(place: Place) {
+    // PgBouncer looks passwords up as a superuser, whose connection to a tenant's database no owner may end.
+    let other = if place.bounced { "--server main" } else { "--server main --isolation database" };
+    let homes = [
+        ("acme", "--server main"),
+        ("globex", other),
+        ("hooli", "--server main --isolation row"),
+        ("vandelay", "--server main --isolation row"),
+        ("initech", "--database main"),
+        ("umbrella", ""),
+    ];
+    homes.iter().for_each(|(slug, home)| make(&place, slug, home));
+    assert_eq!((place.places().await, place.entered().await), (2, 2));
+    assert!(place.ok("check").contains("nothing is amiss"));
+    assert!(place.ok("tenant show acme").contains("schema"));
+    assert!(place.ok("tenant show hooli").contains("row"));
+    place.ok("tenant rename vandelay vandelay-2 --name Vandelay");
+    place.ok("tenant rename vandelay-2 vandelay");
+    let migrated = place.command("migrate --tenant hooli").output().unwrap();
+    assert!(
+        String::from_utf8_lossy(&migrated.stdout).contains("2 tenants are up to date now"),
+        "{migrated:?}"
+    );
+    let said = String::from_utf8_lossy(&migrated.stderr);
+    assert!(said.contains("1 other tenant in the same tables"), "{said}");
+
+    // Their users have the same names, and the same keys.
+    place.administrator.batch_execute("UPDATE tenantry_shared.auth_user SET id = 1").await.unwrap();
+    let server = place.serve();
+    let mut sessions = Vec::new();
+    for (slug, _) in homes {
+        let (answer, session) = server.sign_in(&host(slug), "ann", PASSWORD).await;
+        assert_eq!(answer.status(), StatusCode::FOUND, "{slug}");
+        sessions.push((slug, session.unwrap()));
+    }
+    for (slug, _) in homes {
+        for (whose, session) in &sessions {
+            let page = server.get(&host(slug), "/admin/", session).await;
+            let wanted = if slug == *whose { StatusCode::OK } else { StatusCode::FOUND };
+            assert_eq!(page.status(), wanted, "{whose}'s session at {slug}");
+        }
+    }
+
+    for (slug, _) in homes {
+        place.ok(&format!("tenant suspend {slug}"));
+        server.until(&host(slug), StatusCode::SERVICE_UNAVAILABLE).await;
+        place.ok(&format!("tenant activate {slug}"));
+        server.until(&host(slug), StatusCode::OK).await;
+    }
+    for (slug, _) in homes {
+        place.confirmed(&format!("tenant delete {slug}"));
+        place.ok(&format!("tenant undelete {slug}"));
+        server.until(&host(slug), StatusCode::OK).await;
+        place.confirmed(&format!("tenant delete {slug}"));
+        place.confirmed(&format!("tenant purge {slug}"));
+        server.until(&host(slug), StatusCode::BAD_REQUEST).await;
+    }
+    assert_eq!((place.places().await, place.entered().await), (0, 0));
+    let kept = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename = 'auth_user'";
+    let kept: i64 = place.administrator.query_one(kept, &[]).await.unwrap().get(0);
+    assert_eq!(kept, 1, "what was claimed stays");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

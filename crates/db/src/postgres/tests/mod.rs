@@ -1,5 +1,6 @@
 //! What the engine promises on a real server: nothing of a tenant is left on a connection, nobody waits for another.
 
+mod bouncer;
 mod session;
 
 use std::sync::Arc;
@@ -24,19 +25,22 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    async fn new(administrators: &str) -> Self {
+    /// On the server that `administrators` leads to, and the way there that `way` shows.
+    async fn new(administrators: &str, way: &str, parameters: &str) -> Self {
         let (administrator, driver) = tokio_postgres::connect(administrators, NoTls).await.unwrap();
         tokio::spawn(driver);
         let name = format!("engine_{}", Uuid::now_v7().simple());
         for sql in [
             format!("CREATE ROLE {name} LOGIN PASSWORD 'own'"),
+            // As for those who come through PgBouncer; others have theirs from the start of the session.
+            format!("ALTER ROLE {name} SET statement_timeout = '77s'"),
             format!("CREATE DATABASE {name} OWNER {name}"),
         ] {
             administrator.batch_execute(&sql).await.unwrap();
         }
-        let (_, rest) = administrators.split_once('@').unwrap();
+        let (_, rest) = way.split_once('@').unwrap();
         let (host, _) = rest.split_once('/').unwrap();
-        let url = format!("postgres://{name}:own@{host}/{name}").parse().unwrap();
+        let url = format!("postgres://{name}:own@{host}/{name}{parameters}").parse().unwrap();
         Self { administrator, url }
     }
 
@@ -48,13 +52,25 @@ impl Place {
 
 /// Runs a test on every server, one version after the other.
 pub(crate) async fn on_each(test: impl AsyncFn(Place)) {
-    #[expect(clippy::disallowed_methods, reason = "the tests' one variable")]
-    let servers =
-        std::env::var("TENANTRY_TEST_POSTGRES").expect("TENANTRY_TEST_POSTGRES is set by `cargo xtask test`");
-    for server in servers.split(',') {
-        let (_, url) = server.split_once('=').unwrap();
-        Box::pin(test(Place::new(url).await)).await;
+    for url in servers("TENANTRY_TEST_POSTGRES") {
+        Box::pin(test(Place::new(&url, &url, "").await)).await;
     }
+}
+
+/// The same, through PgBouncer.
+pub(crate) async fn on_each_bounced(test: impl AsyncFn(Place)) {
+    let ways = servers("TENANTRY_TEST_PGBOUNCER");
+    for (url, way) in servers("TENANTRY_TEST_POSTGRES").iter().zip(ways) {
+        Box::pin(test(Place::new(url, &way, "?prepared=false").await)).await;
+    }
+}
+
+/// The administrators' URLs in a variable.
+fn servers(variable: &str) -> Vec<String> {
+    #[expect(clippy::disallowed_methods, reason = "the tests' own variables")]
+    let servers = std::env::var(variable);
+    let servers = servers.unwrap_or_else(|_| panic!("{variable} is set by `cargo xtask test`"));
+    servers.split(',').map(|server| server.split_once('=').unwrap().1.to_owned()).collect()
 }
 
 pub(crate) struct Rig {

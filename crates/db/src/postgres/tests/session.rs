@@ -8,68 +8,71 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::{HANG, on_each, query, who};
+use super::{HANG, Place, on_each, query, who};
 use crate::postgres::{Access, PostgresError};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_application_s_sql_does_to_the_session_ends_with_it() {
-    on_each(async |place| {
-        let rig = place.rig(1, HANG);
-        let (one, other) = (rig.whole(1), rig.whole(2));
-        let (_, process) = who(&one).await;
-        let run = async |sql: &str| one.run_raw(Access::Write, &query(sql)).await.unwrap();
-        run("SELECT set_config('search_path', 'elsewhere', false), set_config('tenantry.tenant', '1', false)").await;
-        run("CREATE TEMP TABLE kept AS SELECT 1 AS n").await;
-        run("SELECT pg_advisory_lock(7)").await;
-        let begun = one.begin().await.unwrap();
-        begun.run_raw(&query("SELECT set_config('work_mem', '1MB', false)")).await.unwrap();
-        begun.script("SET statement_timeout = 0; CREATE TEMP TABLE scripted (n int)").await.unwrap();
-        begun.commit().await.unwrap();
-        let dropped = one.begin().await.unwrap();
-        dropped.run_raw(&query("SELECT set_config('work_mem', '2MB', true), pg_advisory_lock(8)")).await.unwrap();
-        drop(dropped);
+    on_each(what_is_done_to_the_session_ends).await;
+}
 
-        let left = "SELECT current_setting('search_path') <> '\"$user\", public' \
+pub(super) async fn what_is_done_to_the_session_ends(place: Place) {
+    let rig = place.rig(1, HANG);
+    let (one, other) = (rig.whole(1), rig.whole(2));
+    let (_, process) = who(&one).await;
+    let run = async |sql: &str| one.run_raw(Access::Write, &query(sql)).await.unwrap();
+    run("SELECT set_config('search_path', 'elsewhere', false), set_config('tenantry.tenant', '1', false)")
+        .await;
+    run("CREATE TEMP TABLE kept AS SELECT 1 AS n").await;
+    run("SELECT pg_advisory_lock(7)").await;
+    let begun = one.begin().await.unwrap();
+    begun.run_raw(&query("SELECT set_config('work_mem', '1MB', false)")).await.unwrap();
+    begun.script("SET statement_timeout = 0; CREATE TEMP TABLE scripted (n int)").await.unwrap();
+    begun.commit().await.unwrap();
+    let dropped = one.begin().await.unwrap();
+    dropped.run_raw(&query("SELECT set_config('work_mem', '2MB', true), pg_advisory_lock(8)")).await.unwrap();
+    drop(dropped);
+
+    let left = "SELECT current_setting('search_path') <> '\"$user\", public' \
                     OR current_setting('tenantry.tenant', true) <> '' \
                     OR current_setting('work_mem') = '1MB' OR current_setting('work_mem') = '2MB' \
                     OR current_setting('statement_timeout') = '0' \
                     OR EXISTS (SELECT 1 FROM pg_class WHERE relpersistence = 't' AND relkind = 'r') \
                     OR EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()), \
                     pg_backend_pid()";
-        let (rows, _) = other.run(&query(left)).await.unwrap();
-        assert_eq!((rows[0].get::<_, Option<bool>>(0), rows[0].get(1)), (Some(false), process));
-    })
-    .await;
+    let (rows, _) = other.run(&query(left)).await.unwrap();
+    assert_eq!((rows[0].get::<_, Option<bool>>(0), rows[0].get(1)), (Some(false), process));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operation_dropped_at_any_point_harms_no_other() {
-    on_each(async |place| {
-        let rig = place.rig(1, HANG);
-        let (one, other) = (Arc::new(rig.door(1)), rig.whole(2));
-        other.run(&query("CREATE TABLE public.kept (n bigint)")).await.unwrap();
-        let insert = query("INSERT INTO public.kept VALUES (1)");
-        let mut whole = 0;
-        for polls in 0..40 {
-            let begun = async {
-                let transaction = one.begin().await?;
-                transaction.run(&insert).await?;
-                transaction.run(&insert).await?;
-                transaction.commit().await
-            };
-            if dropped_after(polls, begun).await {
-                whole += 1;
-            }
-            // The next has the same connection: it is neither ended by what was meant for the last, nor inside of it.
-            let (rows, _) =
-                timeout(HANG, other.run(&query("SELECT count(*) FROM public.kept"))).await.unwrap().unwrap();
-            let kept: i64 = rows[0].get(0);
-            assert!(kept % 2 == 0 && kept >= 2 * whole, "{kept} of {whole} transactions after {polls} polls");
-            assert_eq!(who(&rig.whole(3)).await.0, None);
+    on_each(dropped_at_any_point).await;
+}
+
+pub(super) async fn dropped_at_any_point(place: Place) {
+    let rig = place.rig(1, HANG);
+    let (one, other) = (Arc::new(rig.door(1)), rig.whole(2));
+    other.run(&query("CREATE TABLE public.kept (n bigint)")).await.unwrap();
+    let insert = query("INSERT INTO public.kept VALUES (1)");
+    let mut whole = 0;
+    for polls in 0..40 {
+        let begun = async {
+            let transaction = one.begin().await?;
+            transaction.run(&insert).await?;
+            transaction.run(&insert).await?;
+            transaction.commit().await
+        };
+        if dropped_after(polls, begun).await {
+            whole += 1;
         }
-        assert!(whole > 0, "the last ones end");
-    })
-    .await;
+        // The next has the same connection: it is neither ended by what was meant for the last, nor inside of it.
+        let (rows, _) =
+            timeout(HANG, other.run(&query("SELECT count(*) FROM public.kept"))).await.unwrap().unwrap();
+        let kept: i64 = rows[0].get(0);
+        assert!(kept % 2 == 0 && kept >= 2 * whole, "{kept} of {whole} transactions after {polls} polls");
+        assert_eq!(who(&rig.whole(3)).await.0, None);
+    }
+    assert!(whole > 0, "the last ones end");
 }
 
 #[tokio::test(flavor = "multi_thread")]

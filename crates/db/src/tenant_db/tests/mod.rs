@@ -3,6 +3,7 @@
 mod crud;
 mod errors;
 mod kinds;
+mod retry;
 mod statements;
 mod transactions;
 
@@ -15,7 +16,7 @@ use uuid::Uuid;
 
 use super::{Gate, Store, TenantDb};
 use crate::model::{Auto, Dialect, Model};
-use crate::postgres::{CURRENT_TENANT, Door, SHARED, Scope, key, on_each};
+use crate::postgres::{CURRENT_TENANT, Door, Place, SHARED, Scope, key, on_each, on_each_bounced};
 use crate::sqlite::{DataFile, Pool};
 
 /// A note, as an application would have it.
@@ -60,10 +61,24 @@ macro_rules! on_every_database {
             })+
         }
 
+        mod on_bouncer {
+            $(#[tokio::test]
+            async fn $name() {
+                crate::tenant_db::tests::on_bouncers(super::$name).await;
+            })+
+        }
+
         mod on_rows {
             $(#[tokio::test]
             async fn $name() {
                 crate::tenant_db::tests::on_shared_tables(super::$name).await;
+            })+
+        }
+
+        mod on_bounced_rows {
+            $(#[tokio::test]
+            async fn $name() {
+                crate::tenant_db::tests::on_bounced_tables(super::$name).await;
             })+
         }
     };
@@ -80,40 +95,52 @@ pub(super) async fn door() -> (TempDir, TenantDb) {
 
 /// Runs a test on each PostgreSQL server, with a door to a schema of its own that holds the table of notes.
 pub(super) async fn on_servers(test: impl AsyncFn(TenantDb)) {
-    on_each(async |place| {
-        let schema = OpaqueName::from_random(Uuid::now_v7().as_u128());
-        let rig = place.rig(4, Duration::from_secs(60));
-        let sql = format!(r#"CREATE SCHEMA "{schema}""#);
-        rig.server.command(TENANT, None, &sql).await.unwrap();
-        let door = Door::new(rig.server, TENANT, Scope::Schema(schema), rig.dropped);
-        test(opened(Store::Postgres(Arc::new(door))).await).await;
-    })
-    .await;
+    on_each(async |place| in_schema(place, &test).await).await;
+}
+
+/// The same, through PgBouncer.
+pub(super) async fn on_bouncers(test: impl AsyncFn(TenantDb)) {
+    on_each_bounced(async |place| in_schema(place, &test).await).await;
+}
+
+async fn in_schema(place: Place, test: impl AsyncFn(TenantDb)) {
+    let schema = OpaqueName::from_random(Uuid::now_v7().as_u128());
+    let rig = place.rig(4, Duration::from_secs(60));
+    let sql = format!(r#"CREATE SCHEMA "{schema}""#);
+    rig.server.command(TENANT, None, &sql).await.unwrap();
+    let door = Door::new(rig.server, TENANT, Scope::Schema(schema), rig.dropped);
+    test(opened(Store::Postgres(Arc::new(door))).await).await;
 }
 
 /// Runs a test on each PostgreSQL server, with a door to rows of the table of notes. Another tenant has notes in it too, with
 /// the same keys and titles, which are as they were in the end.
 pub(super) async fn on_shared_tables(test: impl AsyncFn(TenantDb)) {
-    on_each(async |place| {
-        let rig = place.rig(4, Duration::from_secs(60));
-        rig.server.command(TENANT, None, &format!(r#"CREATE SCHEMA "{SHARED}""#)).await.unwrap();
-        let door = |tenant: i64| {
-            let scope = Scope::Rows(key(tenant));
-            let door = Door::new(rig.server.clone(), TenantId::new(tenant), scope, Arc::clone(&rig.dropped));
-            tenant_db(Store::Postgres(Arc::new(door)))
-        };
-        let (db, neighbour) = (door(1), door(2));
-        create(&db, "notes_note", NOTES).await;
-        let theirs: Vec<_> = ["one", "Two", "three", "four"].into_iter().zip(1..).collect();
-        for (title, id) in &theirs {
-            neighbour.insert(Note { id: Auto::from(*id), ..note(title) }).await.unwrap();
-        }
-        let before = neighbour.query::<Note>().all().await.unwrap();
-        assert_eq!(before.len(), theirs.len());
-        test(db).await;
-        assert_eq!(neighbour.query::<Note>().all().await.unwrap(), before);
-    })
-    .await;
+    on_each(async |place| in_shared_tables(place, &test).await).await;
+}
+
+/// The same, through PgBouncer.
+pub(super) async fn on_bounced_tables(test: impl AsyncFn(TenantDb)) {
+    on_each_bounced(async |place| in_shared_tables(place, &test).await).await;
+}
+
+async fn in_shared_tables(place: Place, test: impl AsyncFn(TenantDb)) {
+    let rig = place.rig(4, Duration::from_secs(60));
+    rig.server.command(TENANT, None, &format!(r#"CREATE SCHEMA "{SHARED}""#)).await.unwrap();
+    let door = |tenant: i64| {
+        let scope = Scope::Rows(key(tenant));
+        let door = Door::new(rig.server.clone(), TenantId::new(tenant), scope, Arc::clone(&rig.dropped));
+        tenant_db(Store::Postgres(Arc::new(door)))
+    };
+    let (db, neighbour) = (door(1), door(2));
+    create(&db, "notes_note", NOTES).await;
+    let theirs: Vec<_> = ["one", "Two", "three", "four"].into_iter().zip(1..).collect();
+    for (title, id) in &theirs {
+        neighbour.insert(Note { id: Auto::from(*id), ..note(title) }).await.unwrap();
+    }
+    let before = neighbour.query::<Note>().all().await.unwrap();
+    assert_eq!(before.len(), theirs.len());
+    test(db).await;
+    assert_eq!(neighbour.query::<Note>().all().await.unwrap(), before);
 }
 
 /// Creates a table by the words of each database: SQLite's first, then PostgreSQL's, then what stands in a shared one

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use clap_complete::Shell;
 use tenantry_core::{Alias, Slug};
 
-use super::TenantCommand;
+use super::{ServerCommand, TenantCommand};
 use crate::config::ListenAddress;
 
 /// What to do.
@@ -18,6 +18,9 @@ pub enum Command {
     /// Make, show, stop and remove tenants
     #[command(subcommand)]
     Tenant(TenantCommand),
+    /// Prepare, list and check the servers that tenants are on
+    #[command(subcommand)]
+    Server(ServerCommand),
     /// Bring every tenant's database to the newest version
     ///
     /// Goes on past a tenant that fails, ends with a table of those, and does only what is missing when run again.

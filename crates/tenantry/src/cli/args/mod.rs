@@ -2,6 +2,7 @@
 
 mod commands;
 mod manage;
+mod server;
 mod tenant;
 
 use std::ffi::OsString;
@@ -16,6 +17,7 @@ pub use commands::{
     ChangepasswordArgs, CheckArgs, Command, CreatesuperuserArgs, MigrateArgs, OperatorCommand, Scope,
     ServeArgs, ShowmigrationsArgs,
 };
+pub use server::{PrepareArgs, ServerCommand};
 pub use tenant::{CreateArgs, DomainCommand, ListArgs, TenantCommand};
 
 use crate::config::{DotenvError, Sources};
