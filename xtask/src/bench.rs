@@ -23,9 +23,8 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode, String> {
     let build = ["build", "--release", "--locked", "--package", "tenantry-bench"];
     tools::run(Command::new("cargo").args(build).current_dir(&root))?;
     let servers = Servers::start(&python::for_tests()?)?;
-    // The machine's own version.
-    let (_, url) = servers.urls().next().ok_or("there is no PostgreSQL")?;
     let mut bench = Command::new(root.join("target/release/tenantry-bench"));
-    let status = tools::status(bench.args(args).env("TENANTRY_BENCH_POSTGRES", url).current_dir(&root))?;
+    let status =
+        tools::status(bench.args(args).env("TENANTRY_BENCH_POSTGRES", servers.url()).current_dir(&root))?;
     Ok(tools::exit_code(status))
 }

@@ -44,6 +44,11 @@ impl Servers {
         Ok(Self { bouncers, clusters, psql })
     }
 
+    /// An administrator's URL of the machine's own version.
+    pub(crate) fn url(&self) -> &str {
+        self.clusters.first().map_or("", Cluster::url)
+    }
+
     /// The servers for the tests' variable: each one's version, and its administrator's URL.
     pub(crate) fn urls(&self) -> String {
         listed(self.clusters.iter().map(|cluster| (cluster.version(), cluster.url())))

@@ -2,8 +2,12 @@
 //!
 //! A tenant holds at most its share of the budget, which leaves one connection free for whoever comes next; where more
 //! wait than there are connections, tenants take turns. So one that floods waits for itself.
+//!
+//! To open a connection costs some hundred times what a query does. So nobody who has one already takes the place of
+//! another's that was used a moment ago: with a database for each tenant they would do so to each other without end.
 
 use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
 
 use tenantry_core::TenantId;
 use tokio::sync::oneshot;
@@ -16,9 +20,13 @@ pub(super) type Database = Option<Box<str>>;
 
 /// A connection that nobody uses.
 pub(super) struct Idle {
-    pub(super) connection: Box<Connection>,
-    pub(super) database: Database,
+    connection: Box<Connection>,
+    database: Database,
+    since: Instant,
 }
+
+/// How long a connection is idle before it makes room for a tenant that has one already.
+const UNUSED: Duration = Duration::from_secs(5);
 
 /// Someone who waits for a connection.
 pub(super) struct Waiting {
@@ -58,6 +66,17 @@ pub(super) enum Grant {
     Connection(Box<Connection>),
     /// The right to open one. Others that lead elsewhere are closed for it.
     Room,
+}
+
+impl Idle {
+    pub(super) fn new(connection: Box<Connection>, database: Database) -> Self {
+        Self { connection, database, since: Instant::now() }
+    }
+
+    /// Whether it may be closed to make room for a tenant that holds so many.
+    fn makes_room(&self, held: usize) -> bool {
+        held == 0 || self.since.elapsed() >= UNUSED
+    }
 }
 
 impl Budget {
@@ -136,7 +155,11 @@ impl Budget {
             while demand.waiting.front().is_some_and(|waiting| waiting.answer.is_closed()) {
                 demand.waiting.pop_front();
             }
-            let first = if demand.held < share { demand.waiting.pop_front() } else { None };
+            let (held, first) = (demand.held, demand.waiting.front());
+            let database = first.map(|waiting| waiting.database.clone());
+            let has = held < share && database.is_some_and(|database| self.has(tenant, held, &database));
+            let demand = self.tenants.get_mut(&tenant)?;
+            let first = if has { demand.waiting.pop_front() } else { None };
             if !demand.waiting.is_empty() {
                 self.turns.push_back(tenant);
             }
@@ -173,7 +196,15 @@ impl Budget {
         }
     }
 
+    /// Whether there is a connection, or room for one, for a tenant that holds so many.
+    fn has(&self, tenant: TenantId, held: usize, database: &Database) -> bool {
+        self.open < self.most
+            || self.best_idle(tenant, database).is_some()
+            || self.idle.front().is_some_and(|idle| idle.makes_room(held))
+    }
+
     fn grant(&mut self, tenant: TenantId, database: &Database) -> Option<Grant> {
+        let held = self.tenants.get(&tenant).map_or(0, |demand| demand.held);
         let grant = match self.best_idle(tenant, database).and_then(|index| self.idle.remove(index)) {
             Some(idle) => Grant::Connection(idle.connection),
             None if self.open < self.most => {
@@ -182,7 +213,7 @@ impl Budget {
             }
             None => {
                 // The longest idle of another database makes room.
-                self.idle.pop_front()?;
+                self.idle.pop_front_if(|idle| idle.makes_room(held))?;
                 Grant::Room
             }
         };

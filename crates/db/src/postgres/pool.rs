@@ -188,7 +188,7 @@ impl Server {
             {
                 // Who waited has gone just now. What it would have had goes back here and not by its drop, which would
                 // come back to this very function, ever deeper.
-                let idle = held.connection.map(|connection| Idle { connection, database: held.database });
+                let idle = held.connection.map(|connection| Idle::new(connection, held.database));
                 self.budget().put_back(tenant, idle);
             }
         }
@@ -256,14 +256,14 @@ impl Drop for Lent {
         let Some(Held { server, tenant, database, connection }) = self.0.take() else { return };
         match (connection, Handle::try_current()) {
             (Some(connection), _) if connection.is_usable() => {
-                server.put_back(tenant, Some(Idle { connection, database }));
+                server.put_back(tenant, Some(Idle::new(connection, database)));
             }
             (Some(mut connection), Ok(runtime)) if connection.is_dirty() => {
                 // Who asked has gone in the middle. The tenant goes on holding the connection until it is clean.
                 runtime.spawn(async move {
                     connection.clean().await;
                     let clean = connection.is_usable();
-                    server.put_back(tenant, clean.then_some(Idle { connection, database }));
+                    server.put_back(tenant, clean.then_some(Idle::new(connection, database)));
                 });
             }
             _ => server.put_back(tenant, None),

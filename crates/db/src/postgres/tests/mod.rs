@@ -191,6 +191,34 @@ async fn one_that_floods_waits_for_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_that_has_a_connection_closes_no_other_tenants_for_a_second_one() {
+    on_each(async |place| {
+        let rig = place.rig(3, HANG);
+        let mut doors = Vec::new();
+        for tenant in [1, 2, 3] {
+            let name = OpaqueName::from_random(Uuid::now_v7().as_u128());
+            let sql = format!(r#"CREATE DATABASE "{name}" OWNER "{}""#, place.url.user());
+            place.administrator.batch_execute(&sql).await.unwrap();
+            let scope = Scope::Database(name);
+            let door = Door::new(rig.server.clone(), TenantId::new(tenant), scope, Arc::clone(&rig.dropped));
+            doors.push(door);
+        }
+        let busy = who(&doors[0]).await;
+        let quiet = [who(&doors[1]).await, who(&doors[2]).await];
+        rig.rest().await;
+        let together = futures_util::future::join_all((0..8).map(|_| who(&doors[0]))).await;
+        assert!(
+            together.iter().all(|served| *served == busy),
+            "by its own one after the other: {together:?}"
+        );
+        rig.rest().await;
+        let left = [who(&doors[1]).await, who(&doors[2]).await];
+        assert_eq!(left, quiet, "the others' were left alone");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_operation_past_its_deadline_is_ended_on_the_server_too() {
     on_each(async |place| {
         let rig = place.rig(1, Duration::from_millis(300));
