@@ -11,7 +11,7 @@ use tokio_postgres::{Client, NoTls, Row, Statement};
 
 use crate::note::{NewNote, Note};
 
-/// The number with which it was fastest here, of 1, 2, 4, 8, 16 and 64.
+/// A few for each core: more of the server's processes take turns on it without being faster.
 const CONNECTIONS: usize = 8;
 
 /// The database.
