@@ -61,6 +61,7 @@ pub(super) const FENCES: &[Fence] = &[
             "crates/db/tests/",
             // What an administrator does on the server.
             "crates/tenantry/tests/",
+            "bench/",
         ],
         because: "what knows PostgreSQL is kept together, so that another database can stand beside it",
     },
