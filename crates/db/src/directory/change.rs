@@ -1,14 +1,17 @@
 //! Changes of one tenant's entry: its status, its slug, its domains.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tenantry_core::{
     Alias, HostName, OpaqueName, Placement, Restored, Slug, Status, TenantId, TenantName, Transition,
     TransitionError,
 };
 
 use super::journal::{self, Operation};
+use super::session::Tx;
 use super::{Directory, DirectoryError, read};
+
+/// How many tenants one statement notes a version of.
+const NOTED_AT_ONCE: usize = 500;
 
 /// A tenant to be entered.
 #[derive(Clone, Debug)]
@@ -89,21 +92,17 @@ enum Asked {
 }
 
 impl Asked {
-    fn transition(
-        &self,
-        change: &Transaction<'_>,
-        id: TenantId,
-        from: Status,
-    ) -> Result<Transition, DirectoryError> {
+    fn transition(&self, change: &Tx<'_>, id: TenantId, from: Status) -> Result<Transition, DirectoryError> {
         match self {
             Self::Change(transition) => Ok(*transition),
             Self::Purge(_) => Ok(Transition::Purge),
             // Refused, whatever it would come back to.
             Self::Undelete if from != Status::Deleted => Ok(Transition::Undelete { to: Restored::Active }),
             Self::Undelete => {
-                let sql = "SELECT deleted_from FROM tenant WHERE id = ?1";
-                let before: Option<String> = change.query_row(sql, [id.get()], |row| row.get(0))?;
-                Ok(Transition::Undelete { to: read::restored(&before.unwrap_or_default())? })
+                let sql = "SELECT deleted_from FROM tenant WHERE id = $1";
+                let found = change.row(sql, &[id.get().into()])?;
+                let before = found.as_ref().map(|row| row.text_if_any(0)).transpose()?.flatten();
+                Ok(Transition::Undelete { to: read::restored(before.unwrap_or_default())? })
             }
         }
     }
@@ -134,29 +133,32 @@ impl Directory {
 
     async fn transition(&self, id: TenantId, asked: Asked) -> Result<Status, ChangeError> {
         let actor = self.actor();
-        self.call(move |db| {
-            let change = begin(db)?;
-            let from = status(&change, id)?.ok_or(ChangeError::Unknown)?;
-            let transition = asked.transition(&change, id, from)?;
+        self.change(move |change| {
+            let from = status(change, id)?.ok_or(ChangeError::Unknown)?;
+            let transition = asked.transition(change, id, from)?;
             let to = from.after(transition)?;
             // Both ends of a tenant's life have steps of their own, which the journal holds.
             let of_the_journal = matches!(asked, Asked::Purge(_));
             if from == Status::Provisioning || (to == Status::Deleting && !of_the_journal) {
                 return Err(TransitionError { from, transition }.into());
             }
-            let generation = next_generation(&change)?;
+            let generation = next_generation(change)?;
             let deleted = (to == Status::Deleted).then(now);
             let from_text = deleted.as_ref().map(|_| from.as_str());
-            let set = "UPDATE tenant SET status = ?2, deleted = ?3, deleted_from = ?4, generation = ?5 WHERE id = ?1";
-            change
-                .execute(set, (id.get(), to.as_str(), deleted, from_text, generation))
-                .map_err(DirectoryError::from)?;
+            let set = "UPDATE tenant SET status = $2, deleted = $3, deleted_from = $4, generation = $5 WHERE id = $1";
+            let values = [
+                id.get().into(),
+                to.as_str().into(),
+                deleted.into(),
+                from_text.into(),
+                generation.into(),
+            ];
+            change.execute(set, &values)?;
             if let Asked::Purge(owner) = asked {
-                journal::write(&change, id, Operation::Purge, &owner, false)?;
+                journal::write(change, id, Operation::Purge, &owner, false)?;
             }
             let detail = format!("{from} to {to}");
-            audit(&change, &actor, "tenant.status", Some(id), &detail)?;
-            change.commit().map_err(DirectoryError::from)?;
+            audit(change, &actor, "tenant.status", Some(id), &detail)?;
             Ok(to)
         })
         .await
@@ -173,19 +175,20 @@ impl Directory {
         name: Option<TenantName>,
     ) -> Result<(), RenameError> {
         let actor = self.actor();
-        self.call(move |db| {
-            let change = begin(db)?;
-            if status(&change, id)?.is_none() {
+        self.change(move |change| {
+            if status(change, id)?.is_none() {
                 return Err(RenameError::Unknown);
             }
-            let generation = next_generation(&change)?;
-            audit(&change, &actor, "tenant.rename", Some(id), slug.as_str())?;
-            let set = "UPDATE OR IGNORE tenant SET slug = ?2, name = coalesce(?3, name), generation = ?4 WHERE id = ?1";
-            let row = (id.get(), slug.as_str(), name.as_ref().map(TenantName::as_str), generation);
-            if change.execute(set, row).map_err(DirectoryError::from)? == 0 {
+            let others = "SELECT 1 FROM tenant WHERE slug = $1 AND id <> $2";
+            if change.row(others, &[slug.as_str().into(), id.get().into()])?.is_some() {
                 return Err(RenameError::Taken(slug));
             }
-            Ok(change.commit().map_err(DirectoryError::from)?)
+            let generation = next_generation(change)?;
+            audit(change, &actor, "tenant.rename", Some(id), slug.as_str())?;
+            let set = "UPDATE tenant SET slug = $2, name = coalesce($3, name), generation = $4 WHERE id = $1";
+            let name = name.as_ref().map(TenantName::as_str);
+            change.execute(set, &[id.get().into(), slug.as_str().into(), name.into(), generation.into()])?;
+            Ok(())
         })
         .await
     }
@@ -211,8 +214,8 @@ impl Directory {
         let actor = self.actor();
         self.change_domains(id, move |change| {
             audit(change, &actor, "domain.remove", Some(id), host.as_str())?;
-            let delete = "DELETE FROM domain WHERE tenant_id = ?1 AND host = ?2";
-            let removed = change.execute(delete, (id.get(), host.as_str())).map_err(DirectoryError::from)?;
+            let delete = "DELETE FROM domain WHERE tenant_id = $1 AND host = $2";
+            let removed = change.execute(delete, &[id.get().into(), host.as_str().into()])?;
             if removed == 0 { Err(DomainError::NotIts(host)) } else { Ok(()) }
         })
         .await
@@ -226,9 +229,9 @@ impl Directory {
         let actor = self.actor();
         self.change_domains(id, move |change| {
             audit(change, &actor, "domain.primary", Some(id), host.as_str())?;
-            let set = "UPDATE domain SET position = (SELECT min(position) - 1 FROM domain WHERE tenant_id = ?1) \
-                       WHERE tenant_id = ?1 AND host = ?2";
-            let moved = change.execute(set, (id.get(), host.as_str())).map_err(DirectoryError::from)?;
+            let set = "UPDATE domain SET position = (SELECT min(position) - 1 FROM domain WHERE tenant_id = $1) \
+                       WHERE tenant_id = $1 AND host = $2";
+            let moved = change.execute(set, &[id.get().into(), host.as_str().into()])?;
             if moved == 0 { Err(DomainError::NotIts(host)) } else { Ok(()) }
         })
         .await
@@ -237,19 +240,17 @@ impl Directory {
     async fn change_domains(
         &self,
         id: TenantId,
-        work: impl FnOnce(&Transaction<'_>) -> Result<(), DomainError> + Send + 'static,
+        work: impl FnOnce(&Tx<'_>) -> Result<(), DomainError> + Send + 'static,
     ) -> Result<(), DomainError> {
-        self.call(move |db| {
-            let change = begin(db)?;
-            if status(&change, id)?.is_none() {
+        self.change(move |change| {
+            if status(change, id)?.is_none() {
                 return Err(DomainError::Unknown);
             }
-            work(&change)?;
-            let generation = next_generation(&change)?;
-            change
-                .execute("UPDATE tenant SET generation = ?2 WHERE id = ?1", (id.get(), generation))
-                .map_err(DirectoryError::from)?;
-            Ok(change.commit().map_err(DirectoryError::from)?)
+            work(change)?;
+            let generation = next_generation(change)?;
+            let set = "UPDATE tenant SET generation = $2 WHERE id = $1";
+            change.execute(set, &[id.get().into(), generation.into()])?;
+            Ok(())
         })
         .await
     }
@@ -257,42 +258,33 @@ impl Directory {
     /// Notes the version that tenants' data has, as heard from the data itself. Every process looks at the data again.
     pub(crate) async fn note_version(&self, ids: Vec<TenantId>, version: &str) -> Result<(), DirectoryError> {
         let version = version.to_owned();
-        self.call(move |db| {
-            let change = begin(db)?;
-            let generation = next_generation(&change)?;
-            let sql = "UPDATE tenant SET version = ?2, generation = ?3 WHERE id = ?1";
-            let mut set = change.prepare_cached(sql)?;
-            for id in ids {
-                set.execute((id.get(), &version, generation))?;
+        self.change(move |change| {
+            let generation = next_generation(change)?;
+            for ids in ids.chunks(NOTED_AT_ONCE) {
+                let ids: Vec<String> = ids.iter().map(|id| id.get().to_string()).collect();
+                let sql = format!(
+                    "UPDATE tenant SET version = $1, generation = $2 WHERE id IN ({})",
+                    ids.join(", ")
+                );
+                change.execute(&sql, &[version.as_str().into(), generation.into()])?;
             }
-            drop(set);
-            Ok(change.commit()?)
+            Ok(())
         })
         .await
     }
 
     /// Notes where a server is; the answer is where it was when it was first used.
     pub(crate) async fn note_server(&self, alias: Alias, location: String) -> Result<String, DirectoryError> {
-        self.call(move |db| {
-            let change = begin(db)?;
+        self.change(move |change| {
             let add =
-                "INSERT INTO server (alias, location, since) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
-            change.execute(add, (alias.as_str(), location, now()))?;
-            let first = change.query_row(
-                "SELECT location FROM server WHERE alias = ?1",
-                [alias.as_str()],
-                |row| row.get(0),
-            )?;
-            change.commit()?;
-            Ok(first)
+                "INSERT INTO server (alias, location, since) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+            change.execute(add, &[alias.as_str().into(), location.as_str().into(), now().into()])?;
+            let first =
+                change.row("SELECT location FROM server WHERE alias = $1", &[alias.as_str().into()])?;
+            first.map_or(Ok(location), |row| Ok(row.text(0)?.to_owned()))
         })
         .await
     }
-}
-
-/// Begins a change; dropped without a commit, nothing has changed.
-pub(super) fn begin(db: &mut Connection) -> Result<Transaction<'_>, DirectoryError> {
-    Ok(db.transaction_with_behavior(TransactionBehavior::Immediate)?)
 }
 
 /// The instant, as the directory writes it.
@@ -301,21 +293,18 @@ pub(super) fn now() -> String {
 }
 
 /// The number of the change at hand: memory everywhere knows by it what to read again.
-pub(super) fn next_generation(change: &Transaction<'_>) -> Result<i64, DirectoryError> {
+pub(super) fn next_generation(change: &Tx<'_>) -> Result<i64, DirectoryError> {
     let sql = "UPDATE instance SET generation = generation + 1 RETURNING generation";
-    Ok(change.query_row(sql, [], |row| row.get(0))?)
+    let row = change.row(sql, &[])?;
+    row.ok_or_else(|| DirectoryError::Unreadable("its row of the instance is gone".to_owned()))?.int(0)
 }
 
 /// Enters a tenant and its domains.
-pub(super) fn insert(
-    change: &Transaction<'_>,
-    row: &NewRow,
-    generation: i64,
-) -> Result<TenantId, RowConflict> {
+pub(super) fn insert(change: &Tx<'_>, row: &NewRow, generation: i64) -> Result<TenantId, RowConflict> {
     let taken = |sql: &str, text: &str| -> Result<bool, DirectoryError> {
-        Ok(change.prepare_cached(sql)?.exists([text])?)
+        Ok(change.row(sql, &[text.into()])?.is_some())
     };
-    if taken("SELECT 1 FROM tenant WHERE slug = ?1", row.slug.as_str())? {
+    if taken("SELECT 1 FROM tenant WHERE slug = $1", row.slug.as_str())? {
         return Err(RowConflict::Slug(row.slug.clone()));
     }
     let (server, isolation, opaque, claimed) = match &row.placement {
@@ -325,27 +314,25 @@ pub(super) fn insert(
         Placement::Claimed { database } => (None, None, None, Some(database)),
     };
     if let Some(database) = claimed
-        && taken("SELECT 1 FROM tenant WHERE claimed = ?1", database.as_str())?
+        && taken("SELECT 1 FROM tenant WHERE claimed = $1", database.as_str())?
     {
         return Err(RowConflict::Claimed(database.clone()));
     }
     let sql = "INSERT INTO tenant (slug, name, status, created, server, isolation, opaque, claimed, generation) \
-               VALUES (?1, ?2, 'provisioning', ?3, ?4, ?5, ?6, ?7, ?8)";
-    let values = (
-        row.slug.as_str(),
-        row.name.as_str(),
-        now(),
-        server.map(Alias::as_str),
-        isolation,
-        opaque.map(OpaqueName::as_str),
-        claimed.map(Alias::as_str),
-        generation,
-    );
-    let id = change
-        .prepare_cached(sql)
-        .and_then(|mut insert| insert.insert(values))
-        .map_err(DirectoryError::from)?;
-    let id = TenantId::new(id);
+               VALUES ($1, $2, 'provisioning', $3, $4, $5, $6, $7, $8) RETURNING id";
+    let values = [
+        row.slug.as_str().into(),
+        row.name.as_str().into(),
+        now().into(),
+        server.map(Alias::as_str).into(),
+        isolation.into(),
+        opaque.map(OpaqueName::as_str).into(),
+        claimed.map(Alias::as_str).into(),
+        generation.into(),
+    ];
+    let made = change.row(sql, &values)?;
+    let no_id = || DirectoryError::Unreadable("it gave a new tenant no number".to_owned());
+    let id = TenantId::new(made.ok_or_else(no_id)?.int(0)?);
     for host in &row.domains {
         if !insert_domain(change, id, host)? {
             return Err(RowConflict::Domain(host.clone()));
@@ -355,30 +342,29 @@ pub(super) fn insert(
 }
 
 /// Whether the domain was free.
-fn insert_domain(change: &Transaction<'_>, id: TenantId, host: &HostName) -> Result<bool, DirectoryError> {
+fn insert_domain(change: &Tx<'_>, id: TenantId, host: &HostName) -> Result<bool, DirectoryError> {
     let sql = "INSERT INTO domain (host, tenant_id, position) \
-               SELECT ?1, ?2, coalesce(max(position) + 1, 0) FROM domain WHERE tenant_id = ?2 \
+               SELECT $1, $2, coalesce(max(position) + 1, 0) FROM domain WHERE tenant_id = $2 \
                ON CONFLICT (host) DO NOTHING";
-    Ok(change.prepare_cached(sql)?.execute((host.as_str(), id.get()))? == 1)
+    Ok(change.execute(sql, &[host.as_str().into(), id.get().into()])? == 1)
 }
 
-fn status(change: &Transaction<'_>, id: TenantId) -> Result<Option<Status>, DirectoryError> {
-    let mut found = change.prepare_cached("SELECT status FROM tenant WHERE id = ?1")?;
-    let mut rows = found.query([id.get()])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
-    Ok(Some(read::parse(&row.get::<_, String>(0)?)?))
+fn status(change: &Tx<'_>, id: TenantId) -> Result<Option<Status>, DirectoryError> {
+    let found = change.row("SELECT status FROM tenant WHERE id = $1", &[id.get().into()])?;
+    found.map(|row| read::parse(row.text(0)?)).transpose()
 }
 
 /// Writes down what is done, in the transaction that does it.
 pub(super) fn audit(
-    change: &Transaction<'_>,
+    change: &Tx<'_>,
     actor: &str,
     action: &str,
     tenant: Option<TenantId>,
     detail: &str,
 ) -> Result<(), DirectoryError> {
     let sql = "INSERT INTO audit (at, actor, action, tenant, slug, detail) \
-               VALUES (?1, ?2, ?3, ?4, (SELECT slug FROM tenant WHERE id = ?4), ?5)";
-    change.prepare_cached(sql)?.execute((now(), actor, action, tenant.map(TenantId::get), detail))?;
+               VALUES ($1, $2, $3, $4, (SELECT slug FROM tenant WHERE id = $4), $5)";
+    let tenant = tenant.map(TenantId::get).into();
+    change.execute(sql, &[now().into(), actor.into(), action.into(), tenant, detail.into()])?;
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! The journal: which changes of several steps are under way, and who does them.
 
-use rusqlite::{Row, Transaction};
 use tenantry_core::{OpaqueName, TenantId};
 
 use super::change::{self, NewRow, RowConflict};
+use super::session::{Row, Tx};
 use super::{Directory, DirectoryError, read};
 
 /// A change of several steps.
@@ -51,16 +51,14 @@ impl Directory {
         owner: &OpaqueName,
     ) -> Result<Vec<TenantId>, RowConflict> {
         let owner = owner.clone();
-        self.call(move |db| {
-            let change = change::begin(db)?;
-            let generation = change::next_generation(&change)?;
+        self.change(move |change| {
+            let generation = change::next_generation(change)?;
             let mut ids = Vec::with_capacity(rows.len());
             for row in &rows {
-                let id = change::insert(&change, row, generation)?;
-                write(&change, id, Operation::Create, &owner, row.existed)?;
+                let id = change::insert(change, row, generation)?;
+                write(change, id, Operation::Create, &owner, row.existed)?;
                 ids.push(id);
             }
-            change.commit().map_err(DirectoryError::from)?;
             Ok(ids)
         })
         .await
@@ -69,21 +67,21 @@ impl Directory {
     /// Last step of a creation: the tenants are active, and their data is known to have `version`.
     pub(crate) async fn end_create(&self, ids: Vec<TenantId>, version: &str) -> Result<(), DirectoryError> {
         let (version, actor) = (version.to_owned(), self.actor());
-        self.call(move |db| {
-            let change = change::begin(db)?;
-            let generation = change::next_generation(&change)?;
+        self.change(move |change| {
+            let generation = change::next_generation(change)?;
             for id in ids {
-                let set = "UPDATE tenant SET status = 'active', version = ?2, generation = ?3 \
-                           WHERE id = ?1 AND status = 'provisioning'";
-                if change.prepare_cached(set)?.execute((id.get(), &version, generation))? == 0 {
+                let set = "UPDATE tenant SET status = 'active', version = $2, generation = $3 \
+                           WHERE id = $1 AND status = 'provisioning'";
+                let values = [id.get().into(), version.as_str().into(), generation.into()];
+                if change.execute(set, &values)? == 0 {
                     return Err(DirectoryError::Unreadable(format!(
                         "tenant {id} is not being made any more"
                     )));
                 }
-                forget(&change, id)?;
-                change::audit(&change, &actor, "tenant.create", Some(id), "")?;
+                forget(change, id)?;
+                change::audit(change, &actor, "tenant.create", Some(id), "")?;
             }
-            Ok(change.commit()?)
+            Ok(())
         })
         .await
     }
@@ -92,26 +90,24 @@ impl Directory {
     /// a creation.
     pub(crate) async fn remove(&self, id: TenantId, action: &'static str) -> Result<(), DirectoryError> {
         let actor = self.actor();
-        self.call(move |db| {
-            let change = change::begin(db)?;
-            change::audit(&change, &actor, action, Some(id), "")?;
-            forget(&change, id)?;
-            change.execute("DELETE FROM domain WHERE tenant_id = ?1", [id.get()])?;
-            change.execute("DELETE FROM tenant WHERE id = ?1", [id.get()])?;
-            change.execute("UPDATE instance SET removals = removals + 1", [])?;
-            Ok(change.commit()?)
+        self.change(move |change| {
+            change::audit(change, &actor, action, Some(id), "")?;
+            forget(change, id)?;
+            change.execute("DELETE FROM domain WHERE tenant_id = $1", &[id.get().into()])?;
+            change.execute("DELETE FROM tenant WHERE id = $1", &[id.get().into()])?;
+            change.execute("UPDATE instance SET removals = removals + 1", &[])?;
+            Ok(())
         })
         .await
     }
 
     /// Every change that is under way; where one can't be read, the tenant whose it is, and why not.
     pub(crate) async fn journal(&self) -> Result<Vec<Result<Entry, UnreadableEntry>>, DirectoryError> {
-        self.call(|db| {
-            let mut found = db.prepare_cached("SELECT tenant_id, operation, owner, existed FROM journal")?;
-            let entries = found.query_map([], |row| Ok((TenantId::new(row.get(0)?), entry(row))))?;
-            let entries = entries.map(|read| {
-                let (tenant, entry) = read?;
-                Ok(entry.map_err(|error| UnreadableEntry { tenant, why: error.to_string() }))
+        self.look(|look| {
+            let found = look.rows("SELECT tenant_id, operation, owner, existed FROM journal", &[])?;
+            let entries = found.iter().map(|row| {
+                let tenant = TenantId::new(row.int(0)?);
+                Ok(entry(row, tenant).map_err(|error| UnreadableEntry { tenant, why: error.to_string() }))
             });
             entries.collect()
         })
@@ -119,36 +115,41 @@ impl Directory {
     }
 }
 
-fn entry(row: &Row<'_>) -> Result<Entry, DirectoryError> {
-    let operation: String = row.get(1)?;
+fn entry(row: &Row, tenant: TenantId) -> Result<Entry, DirectoryError> {
     Ok(Entry {
-        tenant: TenantId::new(row.get(0)?),
-        operation: match operation.as_str() {
+        tenant,
+        operation: match row.text(1)? {
             "create" => Operation::Create,
             "purge" => Operation::Purge,
-            _ => return Err(DirectoryError::Unreadable(format!("an operation {operation:?}"))),
+            other => return Err(DirectoryError::Unreadable(format!("an operation {other:?}"))),
         },
-        owner: read::parse(&row.get::<_, String>(2)?)?,
-        existed: row.get(3)?,
+        owner: read::parse(row.text(2)?)?,
+        existed: row.int(3)? != 0,
     })
 }
 
 /// Writes into the journal that a change begins.
 pub(super) fn write(
-    change: &Transaction<'_>,
+    change: &Tx<'_>,
     id: TenantId,
     operation: Operation,
     owner: &OpaqueName,
     existed: bool,
 ) -> Result<(), DirectoryError> {
-    let sql = "INSERT INTO journal (tenant_id, operation, owner, existed, started) VALUES (?1, ?2, ?3, ?4, ?5) \
+    let sql = "INSERT INTO journal (tenant_id, operation, owner, existed, started) VALUES ($1, $2, $3, $4, $5) \
                ON CONFLICT (tenant_id) DO UPDATE SET owner = excluded.owner, operation = excluded.operation";
-    let row = (id.get(), operation.as_str(), owner.as_str(), existed, change::now());
-    change.prepare_cached(sql)?.execute(row)?;
+    let row = [
+        id.get().into(),
+        operation.as_str().into(),
+        owner.as_str().into(),
+        i64::from(existed).into(),
+        change::now().into(),
+    ];
+    change.execute(sql, &row)?;
     Ok(())
 }
 
-fn forget(change: &Transaction<'_>, id: TenantId) -> Result<(), DirectoryError> {
-    change.prepare_cached("DELETE FROM journal WHERE tenant_id = ?1")?.execute([id.get()])?;
+fn forget(change: &Tx<'_>, id: TenantId) -> Result<(), DirectoryError> {
+    change.execute("DELETE FROM journal WHERE tenant_id = $1", &[id.get().into()])?;
     Ok(())
 }

@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
-
 use super::index::{Held, Index};
+use super::read::News;
+use super::session::Session;
 use super::{Changed, DirectoryError, read, schema};
 
 /// For how long what was read last is served on while the directory can't be read: 25 looks that failed.
@@ -33,7 +33,7 @@ pub(super) struct Memory {
 
 /// What reads the directory.
 struct Reader {
-    db: Connection,
+    session: Session,
     path: PathBuf,
     /// The file that the connection has open.
     file: (u64, u64),
@@ -46,8 +46,9 @@ struct Reader {
 impl Memory {
     /// Reads the whole directory at `path`, which is there.
     pub(super) fn open(path: &Path, heard: Heard) -> Result<Self, DirectoryError> {
-        let (db, file) = (schema::open_reader(path)?, identity(path)?);
-        let reader = Reader { db, path: path.to_owned(), file, data_version: None, heard, failing: false };
+        let (session, file) = (Session::new(schema::open_reader(path)?), identity(path)?);
+        let reader =
+            Reader { session, path: path.to_owned(), file, data_version: None, heard, failing: false };
         let memory = Self {
             index: RwLock::default(),
             reader: Mutex::new(reader),
@@ -95,7 +96,7 @@ impl Reader {
         if identity(&self.path)? != self.file {
             return Err(DirectoryError::Replaced(self.path.clone()));
         }
-        let version: i64 = self.db.pragma_query_value(None, "data_version", |row| row.get(0))?;
+        let version = self.session.data_version()?;
         if self.data_version == Some(version) {
             return Ok(());
         }
@@ -106,19 +107,15 @@ impl Reader {
 
     /// One transaction reads all that changed: a host never gets what another one's row said.
     fn refresh(&mut self, index: &RwLock<Index>) -> Result<(), DirectoryError> {
-        let snapshot = self.db.transaction()?;
-        let generations = read::generations(&snapshot)?;
         let (known, unreadable) = {
             let index = index.read().unwrap_or_else(PoisonError::into_inner);
             (index.generations, index.unreadable().map(|unreadable| unreadable.id).collect::<Vec<_>>())
         };
-        // Whoever mends an entry by hand may not know of generations: what can't be read is looked at each time.
-        if generations == known && unreadable.is_empty() {
+        let Some(News { generations, found, kept }) =
+            self.session.look(|snapshot| read::news(snapshot, known, &unreadable))?
+        else {
             return Ok(());
-        }
-        let found = read::changed_since(&snapshot, known.generation, &unreadable)?;
-        let kept = if generations.removals == known.removals { None } else { Some(read::ids(&snapshot)?) };
-        drop(snapshot);
+        };
         let mut changes = Vec::new();
         let mut index = index.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(kept) = kept {

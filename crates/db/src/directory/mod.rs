@@ -14,6 +14,7 @@ mod memory;
 mod operator;
 mod read;
 mod schema;
+mod session;
 mod thread;
 
 use std::fmt;
@@ -34,6 +35,7 @@ pub(crate) use journal::{Entry, Operation, UnreadableEntry};
 use memory::{LONGEST_UNSEEN, Memory};
 pub use operator::{AddOperatorError, Operator, check_operator_name};
 pub use read::{AuditEntry, TenantDetails};
+use session::Session;
 use thread::Owner;
 
 /// The directory of an instance. Cheap to clone.
@@ -139,9 +141,9 @@ impl Directory {
         actor: &str,
         heard: impl Fn(&[Changed]) + Send + 'static,
     ) -> Result<Self, DirectoryError> {
-        let db = schema::open(path)?;
+        let session = Session::new(schema::open(path)?);
         let memory = Arc::new(Memory::open(path, Box::new(heard))?);
-        let owner = Owner::start(db, &memory)?;
+        let owner = Owner::start(session, &memory)?;
         Ok(Self { memory, owner: Arc::new(owner), actor: actor.into() })
     }
 

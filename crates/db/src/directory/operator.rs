@@ -49,17 +49,15 @@ impl Directory {
     pub async fn add_operator(&self, operator: Operator) -> Result<(), AddOperatorError> {
         check_operator_name(&operator.name)?;
         let actor = self.actor();
-        self.call(move |db| {
-            let change = change::begin(db)?;
+        self.change(move |change| {
             let added = change.execute(
-                "INSERT INTO operator (name, password, created) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
-                (&operator.name, &operator.password, change::now()),
-            );
-            if added.map_err(DirectoryError::from)? == 0 {
+                "INSERT INTO operator (name, password, created) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+                &[operator.name.as_str().into(), operator.password.into(), change::now().into()],
+            )?;
+            if added == 0 {
                 return Err(AddOperatorError::Taken(operator.name));
             }
-            change::audit(&change, &actor, "operator.add", None, &operator.name)?;
-            change.commit().map_err(DirectoryError::from)?;
+            change::audit(change, &actor, "operator.add", None, &operator.name)?;
             Ok(())
         })
         .await
@@ -71,11 +69,10 @@ impl Directory {
     /// Raised when the directory can't be read.
     pub async fn operator(&self, name: &str) -> Result<Option<Operator>, DirectoryError> {
         let name = name.to_owned();
-        self.call(move |db| {
-            let mut found = db.prepare_cached("SELECT name, password FROM operator WHERE name = ?1")?;
-            let mut rows = found.query([name])?;
-            let Some(row) = rows.next()? else { return Ok(None) };
-            Ok(Some(Operator { name: row.get(0)?, password: row.get(1)? }))
+        self.look(move |look| {
+            let found = look.row("SELECT name, password FROM operator WHERE name = $1", &[name.into()])?;
+            let Some(row) = found else { return Ok(None) };
+            Ok(Some(Operator { name: row.text(0)?.to_owned(), password: row.text(1)?.to_owned() }))
         })
         .await
     }
@@ -85,10 +82,9 @@ impl Directory {
     /// # Errors
     /// Raised when the directory can't be read.
     pub async fn operators(&self) -> Result<Vec<String>, DirectoryError> {
-        self.call(|db| {
-            let mut found = db.prepare_cached("SELECT name FROM operator ORDER BY name")?;
-            let names = found.query_map([], |row| row.get(0))?;
-            Ok(names.collect::<Result<_, _>>()?)
+        self.look(|look| {
+            let found = look.rows("SELECT name FROM operator ORDER BY name", &[])?;
+            found.iter().map(|row| Ok(row.text(0)?.to_owned())).collect()
         })
         .await
     }

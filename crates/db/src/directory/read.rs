@@ -1,17 +1,16 @@
 //! What is read from the directory's tables.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rusqlite::types::{FromSqlError, ValueRef};
-use rusqlite::{Connection, Row};
 use serde::Serialize;
 use tenantry_core::{HostName, Placement, Restored, Slug, Status, TenantId, TenantRecord};
 
 use super::index::{Held, Unreadable};
+use super::session::{Row, Tx};
 use super::{Directory, DirectoryError};
 
 /// What the directory knows of a tenant beyond what every request needs.
@@ -49,22 +48,44 @@ pub(super) struct Generations {
     pub(super) removals: i64,
 }
 
+/// What memory does not hold yet.
+pub(super) struct News {
+    /// What memory is up to date with once it does.
+    pub(super) generations: Generations,
+    /// Tenants as they stand now.
+    pub(super) found: Vec<Held>,
+    /// The tenants that there are still, where any were taken out.
+    pub(super) kept: Option<HashSet<TenantId>>,
+}
+
+/// What is read of a tenant's entry, in this order.
+const COLUMNS: [&str; 11] = [
+    "id",
+    "slug",
+    "name",
+    "status",
+    "deleted_from",
+    "deleted",
+    "created",
+    "server",
+    "isolation",
+    "opaque",
+    "claimed",
+];
+
 impl Directory {
     /// What the directory knows of a tenant beyond what every request needs; `None` where there is no such tenant.
     ///
     /// # Errors
     /// Raised when the directory can't be read.
     pub async fn details(&self, id: TenantId) -> Result<Option<TenantDetails>, DirectoryError> {
-        self.call(move |db| {
-            let mut found =
-                db.prepare_cached("SELECT created, deleted, version FROM tenant WHERE id = ?1")?;
-            let mut rows = found.query([id.get()])?;
-            let Some(row) = rows.next()? else { return Ok(None) };
-            let deleted: Option<String> = row.get(1)?;
+        self.look(move |look| {
+            let sql = "SELECT created, deleted, version FROM tenant WHERE id = $1";
+            let Some(row) = look.row(sql, &[id.get().into()])? else { return Ok(None) };
             Ok(Some(TenantDetails {
-                created: parse(&row.get::<_, String>(0)?)?,
-                deleted: deleted.as_deref().map(parse).transpose()?,
-                version: row.get(2)?,
+                created: parse(row.text(0)?)?,
+                deleted: row.text_if_any(1)?.map(parse).transpose()?,
+                version: row.text_if_any(2)?.map(str::to_owned),
             }))
         })
         .await
@@ -75,22 +96,19 @@ impl Directory {
     /// # Errors
     /// Raised when the directory can't be read.
     pub async fn audit(&self, limit: u32) -> Result<Vec<AuditEntry>, DirectoryError> {
-        self.call(move |db| {
-            let sql = "SELECT at, actor, action, slug, detail FROM audit ORDER BY id DESC LIMIT ?1";
-            let mut found = db.prepare_cached(sql)?;
-            let mut rows = found.query([limit])?;
-            let mut entries = Vec::new();
-            while let Some(row) = rows.next()? {
-                let slug: Option<String> = row.get(3)?;
-                entries.push(AuditEntry {
-                    at: parse(&row.get::<_, String>(0)?)?,
-                    actor: row.get(1)?,
-                    action: row.get(2)?,
-                    slug: slug.as_deref().map(parse).transpose()?,
-                    detail: row.get(4)?,
-                });
-            }
-            Ok(entries)
+        self.look(move |look| {
+            let sql = "SELECT at, actor, action, slug, detail FROM audit ORDER BY id DESC LIMIT $1";
+            let found = look.rows(sql, &[i64::from(limit).into()])?;
+            let entries = found.iter().map(|row| {
+                Ok(AuditEntry {
+                    at: parse(row.text(0)?)?,
+                    actor: row.text(1)?.to_owned(),
+                    action: row.text(2)?.to_owned(),
+                    slug: row.text_if_any(3)?.map(parse).transpose()?,
+                    detail: row.text(4)?.to_owned(),
+                })
+            });
+            entries.collect()
         })
         .await
     }
@@ -98,13 +116,12 @@ impl Directory {
     /// The tenants whose version, as last heard of, is not `current`, by id.
     pub(crate) async fn behind(&self, current: &str) -> Result<Vec<TenantId>, DirectoryError> {
         let current = current.to_owned();
-        self.call(move |db| {
+        self.look(move |look| {
             // Two ranges of the index on `version`, so that a fleet that is up to date costs nothing.
             let sql =
-                "SELECT id FROM tenant WHERE version < ?1 OR version > ?1 OR version IS NULL ORDER BY id";
-            let mut found = db.prepare_cached(sql)?;
-            let ids = found.query_map([current], |row| row.get(0).map(TenantId::new))?;
-            Ok(ids.collect::<Result<_, _>>()?)
+                "SELECT id FROM tenant WHERE version < $1 OR version > $1 OR version IS NULL ORDER BY id";
+            let found = look.rows(sql, &[current.into()])?;
+            found.iter().map(|row| row.int(0).map(TenantId::new)).collect()
         })
         .await
     }
@@ -114,85 +131,94 @@ impl Directory {
     /// # Errors
     /// Raised when the directory can't be read.
     pub async fn deleted_before(&self, instant: Timestamp) -> Result<Vec<TenantId>, DirectoryError> {
-        self.call(move |db| {
-            let mut found =
-                db.prepare_cached("SELECT id, deleted FROM tenant WHERE status = 'deleted' ORDER BY id")?;
-            let mut rows = found.query([])?;
-            let mut ids = Vec::new();
-            while let Some(row) = rows.next()? {
-                let deleted: Option<String> = row.get(1)?;
-                // One that can't be read is named as unreadable, and kept.
-                let deleted = deleted.and_then(|deleted| deleted.parse::<Timestamp>().ok());
-                if deleted.is_some_and(|deleted| deleted < instant) {
-                    ids.push(TenantId::new(row.get(0)?));
-                }
-            }
-            Ok(ids)
+        self.look(move |look| {
+            let sql = "SELECT id, deleted FROM tenant WHERE status = 'deleted' ORDER BY id";
+            let found = look.rows(sql, &[])?;
+            // One that can't be read is named as unreadable, and kept.
+            let deleted = |row: &Row| row.text_if_any(1).ok()??.parse::<Timestamp>().ok();
+            let due = found.iter().filter(|row| deleted(row).is_some_and(|deleted| deleted < instant));
+            due.map(|row| row.int(0).map(TenantId::new)).collect()
         })
         .await
     }
 }
 
-/// What the directory is at.
-pub(super) fn generations(db: &Connection) -> rusqlite::Result<Generations> {
-    db.query_row("SELECT generation, removals FROM instance", [], |row| {
-        Ok(Generations { generation: row.get(0)?, removals: row.get(1)? })
-    })
+/// What is new since `known`, with the entries that are `named` as they stand now; `None` where that is nothing.
+pub(super) fn news(
+    look: &Tx<'_>,
+    known: Generations,
+    named: &[TenantId],
+) -> Result<Option<News>, DirectoryError> {
+    let row = look.row("SELECT generation, removals FROM instance", &[])?;
+    let row = row.ok_or_else(|| DirectoryError::Unreadable("its row of the instance is gone".to_owned()))?;
+    let generations = Generations { generation: row.int(0)?, removals: row.int(1)? };
+    // Whoever mends an entry by hand may not know of generations: what can't be read is looked at each time.
+    if generations == known && named.is_empty() {
+        return Ok(None);
+    }
+    let found = changed_since(look, known.generation, named)?;
+    let kept = if generations.removals == known.removals { None } else { Some(ids(look)?) };
+    Ok(Some(News { generations, found, kept }))
 }
 
 /// Every tenant that changed after `generation`, and those that are named, each as it stands now.
-pub(super) fn changed_since(
-    db: &Connection,
-    generation: i64,
-    named: &[TenantId],
-) -> rusqlite::Result<Vec<Held>> {
-    let mut changed = db.prepare_cached("SELECT * FROM tenant WHERE generation > ?1 ORDER BY id")?;
-    let mut one = db.prepare_cached("SELECT * FROM tenant WHERE id = ?1 AND generation <= ?2")?;
-    let mut held = Vec::new();
-    let mut rows = changed.query([generation])?;
-    while let Some(row) = rows.next()? {
-        held.push(tenant(db, row)?);
-    }
+fn changed_since(look: &Tx<'_>, generation: i64, named: &[TenantId]) -> Result<Vec<Held>, DirectoryError> {
+    let columns = COLUMNS.join(", ");
+    let sql = format!("SELECT {columns} FROM tenant WHERE generation > $1 ORDER BY id");
+    let mut rows = look.rows(&sql, &[generation.into()])?;
+    let sql = "SELECT tenant_id, host FROM domain JOIN tenant ON tenant.id = tenant_id \
+               WHERE tenant.generation > $1 ORDER BY tenant_id, position";
+    let mut hosts = look.rows(sql, &[generation.into()])?;
     for id in named {
-        let mut rows = one.query([id.get(), generation])?;
-        while let Some(row) = rows.next()? {
-            held.push(tenant(db, row)?);
+        let sql = format!("SELECT {columns} FROM tenant WHERE id = $1 AND generation <= $2");
+        let values = [id.get().into(), generation.into()];
+        let found = look.row(&sql, &values)?;
+        if found.is_some() {
+            let sql = "SELECT tenant_id, host FROM domain WHERE tenant_id = $1 ORDER BY position";
+            hosts.extend(look.rows(sql, &values[..1])?);
         }
+        rows.extend(found);
     }
-    Ok(held)
+    let mut domains = HashMap::<i64, Vec<Row>>::new();
+    for host in hosts {
+        domains.entry(host.int(0)?).or_default().push(host);
+    }
+    rows.iter()
+        .map(|row| {
+            let id = row.int(0)?;
+            Ok(tenant(row, TenantId::new(id), &domains.remove(&id).unwrap_or_default()))
+        })
+        .collect()
 }
 
 /// The ids of all tenants.
-pub(super) fn ids(db: &Connection) -> rusqlite::Result<HashSet<TenantId>> {
-    let mut found = db.prepare_cached("SELECT id FROM tenant")?;
-    found.query_map([], |row| row.get(0).map(TenantId::new))?.collect()
+fn ids(look: &Tx<'_>) -> Result<HashSet<TenantId>, DirectoryError> {
+    let found = look.rows("SELECT id FROM tenant", &[])?;
+    found.iter().map(|row| row.int(0).map(TenantId::new)).collect()
 }
 
 /// A tenant with all its domains. What can't be read of it is no error, but part of the answer.
-fn tenant(db: &Connection, row: &Row<'_>) -> rusqlite::Result<Held> {
-    let id = TenantId::new(row.get("id")?);
-    let mut hosts = db.prepare_cached("SELECT host FROM domain WHERE tenant_id = ?1 ORDER BY position")?;
-    let mut hosts = hosts.query([id.get()])?;
+fn tenant(row: &Row, id: TenantId, hosts: &[Row]) -> Held {
     let (mut domains, mut bad_domain) = (Vec::<HostName>::new(), None);
-    while let Some(host) = hosts.next()? {
-        match exact(host, "host") {
+    for host in hosts {
+        match host.text(1).map_err(|error| format!("host: {error}")).and_then(|text| same(text, "host")) {
             Ok(host) => domains.push(host),
             Err(error) => bad_domain = Some(error),
         }
     }
     let record = bad_domain.map_or(Ok(()), Err).and_then(|()| record(row, id, &domains));
-    Ok(match record {
+    match record {
         Ok(record) => Held::Whole(Arc::new(record)),
         Err(why) => {
             let slug = exact(row, "slug").ok();
             Held::Unreadable(Arc::new(Unreadable { id, slug, domains, why }))
         }
-    })
+    }
 }
 
 /// A tenant's record, if all of its row can be read: also what is only looked at later, once it may be too late.
-fn record(row: &Row<'_>, id: TenantId, domains: &[HostName]) -> Result<TenantRecord, String> {
-    let placement = if is_null(row, "claimed")? {
+fn record(row: &Row, id: TenantId, domains: &[HostName]) -> Result<TenantRecord, String> {
+    let placement = if column(row, "claimed")?.is_none() {
         Placement::Made {
             server: exact(row, "server")?,
             isolation: exact(row, "isolation")?,
@@ -228,23 +254,27 @@ pub(super) fn restored(deleted_from: &str) -> Result<Restored, DirectoryError> {
 }
 
 /// A value that reads as what it is written for and as nothing else: two texts for one host would be two tenants' host.
-fn exact<T: FromStr<Err: Display> + Display>(row: &Row<'_>, column: &str) -> Result<T, String> {
-    let (value, text) = (parsed::<T>(row, column)?, text(row, column)?);
-    if value.to_string() == text { Ok(value) } else { Err(format!("{column}: {text:?} should be {value}")) }
+fn exact<T: FromStr<Err: Display> + Display>(row: &Row, name: &str) -> Result<T, String> {
+    same(text(row, name)?, name)
 }
 
-fn parsed<T: FromStr<Err: Display>>(row: &Row<'_>, column: &str) -> Result<T, String> {
-    text(row, column)?.parse().map_err(|error| format!("{column}: {error}"))
+fn same<T: FromStr<Err: Display> + Display>(text: &str, name: &str) -> Result<T, String> {
+    let value: T = text.parse().map_err(|error| format!("{name}: {error}"))?;
+    if value.to_string() == text { Ok(value) } else { Err(format!("{name}: {text:?} should be {value}")) }
 }
 
-fn text<'r>(row: &'r Row<'_>, column: &str) -> Result<&'r str, String> {
-    let value = row.get_ref(column).map_err(|error| format!("{column}: {error}"))?;
-    value.as_str().map_err(|error: FromSqlError| format!("{column}: {error}"))
+fn parsed<T: FromStr<Err: Display>>(row: &Row, name: &str) -> Result<T, String> {
+    text(row, name)?.parse().map_err(|error| format!("{name}: {error}"))
 }
 
-fn is_null(row: &Row<'_>, column: &str) -> Result<bool, String> {
-    let value = row.get_ref(column).map_err(|error| format!("{column}: {error}"))?;
-    Ok(value == ValueRef::Null)
+fn text<'r>(row: &'r Row, name: &str) -> Result<&'r str, String> {
+    column(row, name)?.ok_or_else(|| format!("{name}: there is none"))
+}
+
+fn column<'r>(row: &'r Row, name: &str) -> Result<Option<&'r str>, String> {
+    let place = COLUMNS.iter().position(|column| *column == name);
+    let place = place.ok_or_else(|| format!("{name}: it was not read"))?;
+    row.text_if_any(place).map_err(|error| format!("{name}: {error}"))
 }
 
 /// Everything in the directory was validated when it was written; what does not read back was meddled with.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::time::Duration;
 
-use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::memory::Memory;
+use super::session::{Session, Tx};
 use super::{Directory, DirectoryError};
 
 /// How often another process's changes are looked for. They must be seen within a second.
@@ -19,7 +19,7 @@ const LOOK: Duration = Duration::from_millis(200);
 const WAITING: usize = 1_024;
 
 /// Work for the thread that makes changes.
-type Work = Box<dyn FnOnce(&mut Connection, &Memory) + Send>;
+type Work = Box<dyn FnOnce(&mut Session, &Memory) + Send>;
 
 /// The way to the threads, which end when this is dropped.
 pub(super) struct Owner {
@@ -29,14 +29,14 @@ pub(super) struct Owner {
 }
 
 impl Owner {
-    /// Starts both threads; `db` is the connection for changes.
-    pub(super) fn start(mut db: Connection, memory: &Arc<Memory>) -> Result<Self, DirectoryError> {
+    /// Starts both threads; `session` is the connection for changes.
+    pub(super) fn start(mut session: Session, memory: &Arc<Memory>) -> Result<Self, DirectoryError> {
         let (work, waiting) = mpsc::sync_channel::<Work>(WAITING);
         let (looks, ended) = mpsc::channel();
         let (to_change, to_look) = (Arc::clone(memory), Arc::clone(memory));
         spawn("tenantry-directory", move || {
             while let Ok(work) = waiting.recv() {
-                work(&mut db, &to_change);
+                work(&mut session, &to_change);
             }
         })?;
         spawn("tenantry-look", move || look(&to_look, &ended))?;
@@ -57,15 +57,31 @@ fn look(memory: &Memory, ended: &Receiver<Infallible>) {
 }
 
 impl Directory {
+    /// Runs `work`, which only reads, after the changes that this process has asked for before.
+    pub(super) async fn look<T: Send + 'static, E: From<DirectoryError> + Send + 'static>(
+        &self,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E> {
+        self.call(|session| session.look(work)).await
+    }
+
+    /// Runs `work` as one change of the directory. Where it fails, nothing has changed.
+    pub(super) async fn change<T: Send + 'static, E: From<DirectoryError> + Send + 'static>(
+        &self,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E> {
+        self.call(|session| session.change(work)).await
+    }
+
     /// Runs `work` on the connection for changes. When it answers, memory holds what it changed; where that can't be,
     /// the answer is [`DirectoryError::Unseen`].
-    pub(super) async fn call<T: Send + 'static, E: From<DirectoryError> + Send + 'static>(
+    async fn call<T: Send + 'static, E: From<DirectoryError> + Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Connection) -> Result<T, E> + Send + 'static,
+        work: impl FnOnce(&mut Session) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E> {
         let (answer, answered) = oneshot::channel();
-        let work: Work = Box::new(move |db, memory| {
-            let outcome = work(db);
+        let work: Work = Box::new(move |session, memory| {
+            let outcome = work(session);
             let seen = memory.catch_up().map_err(|error| DirectoryError::Unseen(Box::new(error)));
             // Nobody may wait any more; what was done stays done.
             drop(answer.send(outcome.and_then(|done| seen.map(|()| done).map_err(E::from))));
