@@ -39,7 +39,7 @@ async fn a_directory_from_a_newer_version_is_refused() {
     drop(instance);
     sqlite(&site.path("data/directory.db")).pragma_update(None, "user_version", 99).unwrap();
     let error = site.try_open(notes([])).unwrap_err();
-    let newer = matches!(error, OpenError::Directory(DirectoryError::Newer { found: 99, known: 1 }));
+    let newer = matches!(error, OpenError::Directory(DirectoryError::Newer { found: 99, known: 2 }));
     assert!(newer, "{error:?}");
 }
 
