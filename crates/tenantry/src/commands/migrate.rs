@@ -72,7 +72,7 @@ impl Context {
                 Progress::Done { tenant, .. } => progress.done(tenant, Ok(())),
                 Progress::Failed { tenant, reason } => progress.done(tenant, Err(reason.to_string())),
             }
-            outcomes.extend(Outcome::of(step));
+            outcomes.extend(Outcome::of(&step));
         })
         .await?;
         let _ = progress.end();
@@ -86,7 +86,7 @@ impl Context {
             }
         }
         let untouched = all.saturating_sub(summary.done + failed.len());
-        self.conclude(args.json, Migrated { done: summary.done, failed, untouched, tenants: outcomes })
+        self.conclude(args.json, &Migrated { done: summary.done, failed, untouched, tenants: outcomes })
     }
 
     /// Says so where tenants share their tables with others than those that are meant, and how many others.
@@ -102,9 +102,9 @@ impl Context {
         others.len()
     }
 
-    fn conclude(&mut self, json: bool, migrated: Migrated) -> Result<(), Failure> {
+    fn conclude(&mut self, json: bool, migrated: &Migrated) -> Result<(), Failure> {
         let (done, count, untouched) = (migrated.done, migrated.failed.len(), migrated.untouched);
-        self.out.data(json, &migrated, |out| {
+        self.out.data(json, migrated, |out| {
             let are = if done == 1 { "is" } else { "are" };
             out.line(format_args!("{} {are} up to date now", counted(done, "tenant")));
             if count > 0 {
@@ -219,11 +219,11 @@ async fn run(
 }
 
 impl Outcome {
-    fn of(step: Progress<'_>) -> Option<Self> {
+    fn of(step: &Progress<'_>) -> Option<Self> {
         match step {
             Progress::Started { .. } => None,
             Progress::Done { tenant, applied } => Some(Self {
-                tenant: tenant.clone(),
+                tenant: (*tenant).clone(),
                 outcome: "done",
                 applied: applied.migrations.iter().map(ToString::to_string).collect(),
                 error: None,
