@@ -16,7 +16,7 @@ use tenantry_core::{Alias, Isolation, Placement, Slug, Status, Tenant, TenantId,
 use tokio::sync::Mutex;
 
 use crate::TenantDb;
-use crate::directory::{Changed, Directory, DirectoryError};
+use crate::directory::{Changed, Directory, DirectoryError, Version};
 use crate::migrate::{History, Registry, RegistryError, guard, judge};
 use crate::model::{QueryError, VersionError};
 use crate::places::{DIRECTORY, Exposed, Location, PlaceError, Places, UnknownPlace};
@@ -157,6 +157,13 @@ impl Instance {
     #[must_use]
     pub fn history(&self) -> &History {
         &self.0.history
+    }
+
+    /// What this program's version stands for.
+    pub(crate) fn version(&self) -> Version {
+        let history = &self.0.history;
+        let migrations = history.migrations().map(ToString::to_string).collect();
+        Version { hash: history.version().to_owned(), migrations }
     }
 
     /// The door to a tenant's data. Its file is opened at the first operation, and no operation is done on data that is

@@ -9,7 +9,6 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
 use super::{Inner, Instance};
-use crate::lifecycle::PlanError;
 use crate::migrate::apply;
 
 /// How many tenants are brought up to date at a time: requests for the others, which are up to date, go on meanwhile.
@@ -107,22 +106,21 @@ impl Drop for Over {
 /// Migrates one tenant; whether it is up to date now. Why not, the log says.
 async fn migrate(instance: &Instance, tenant: TenantId) -> bool {
     let Some(record) = instance.0.directory.record_by_id(tenant) else { return false };
-    let error: Box<dyn Error + Send + Sync> = match apply_all(instance, &record).await {
-        Ok(()) => match instance.0.directory.note_version(vec![tenant], instance.version()).await {
-            Ok(()) => {
-                tracing::info!(tenant = %record.slug, "migrated when it was asked for");
-                return true;
-            }
-            Err(error) => error.into(),
-        },
-        Err(error) => error.into(),
-    };
-    tracing::error!(tenant = %record.slug, error = &*error as &dyn Error, "can't be migrated: not tried again for a minute");
-    false
+    match apply_all(instance, &record).await {
+        Ok(()) => {
+            tracing::info!(tenant = %record.slug, "migrated when it was asked for");
+            true
+        }
+        Err(error) => {
+            let error: &dyn Error = &*error;
+            tracing::error!(tenant = %record.slug, error, "can't be migrated: not tried again for a minute");
+            false
+        }
+    }
 }
 
-async fn apply_all(instance: &Instance, record: &TenantRecord) -> Result<(), PlanError> {
+async fn apply_all(instance: &Instance, record: &TenantRecord) -> Result<(), Box<dyn Error + Send + Sync>> {
     let store = instance.owned_store(record.id, &record.placement)?;
     apply(&store, None, &instance.0.history).await?;
-    Ok(())
+    Ok(instance.0.directory.note_version(vec![record.id], instance.version()).await?)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tenantry_core::{Alias, Isolation, Placement, Slug, Status, TenantRecord};
 
 use crate::Instance;
-use crate::directory::{DirectoryError, Version};
+use crate::directory::DirectoryError;
 use crate::migrate::{ApplyError, FleetTarget, Plan, Progress, Sharing, Summary, migrate_fleet, plan};
 use crate::places::UnknownPlace;
 
@@ -141,13 +141,6 @@ impl Instance {
             }
         }
         Ok((summary, canaries.chain(rest).collect()))
-    }
-
-    /// What this program's version stands for.
-    pub(crate) fn version(&self) -> Version {
-        let history = &self.0.history;
-        let migrations = history.migrations().map(ToString::to_string).collect();
-        Version { hash: history.version().to_owned(), migrations }
     }
 
     /// The tenants in the order in which they are migrated: each server's first before any server's second, so that all

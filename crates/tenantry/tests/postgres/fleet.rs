@@ -211,6 +211,9 @@ async fn who_is_asked_for_is_migrated_where_that_is_wanted() {
         let shared = "DELETE FROM tenantry_shared.tenantry_migration WHERE name = '0002_sessions'";
         place.administrator.batch_execute(shared).await.unwrap();
         note_old(&place, &["shared"]);
+        let planned = json_of(&mut place.command("migrate --plan --json"));
+        let whose = planned.as_array().unwrap().iter().filter(|line| line["tenant"] == "shared").count();
+        assert_eq!((planned.as_array().unwrap().len(), whose), (6, 1), "{planned}");
 
         let server = place.serve();
         for slug in slugs {
