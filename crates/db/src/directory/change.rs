@@ -254,23 +254,6 @@ impl Directory {
         .await
     }
 
-    /// Notes the version that tenants' data has, as heard from the data itself. Every process looks at the data again.
-    pub(crate) async fn note_version(&self, ids: Vec<TenantId>, version: &str) -> Result<(), DirectoryError> {
-        let version = version.to_owned();
-        self.call(move |db| {
-            let change = begin(db)?;
-            let generation = next_generation(&change)?;
-            let sql = "UPDATE tenant SET version = ?2, generation = ?3 WHERE id = ?1";
-            let mut set = change.prepare_cached(sql)?;
-            for id in ids {
-                set.execute((id.get(), &version, generation))?;
-            }
-            drop(set);
-            Ok(change.commit()?)
-        })
-        .await
-    }
-
     /// Notes where a server is; the answer is where it was when it was first used.
     pub(crate) async fn note_server(&self, alias: Alias, location: String) -> Result<String, DirectoryError> {
         self.call(move |db| {

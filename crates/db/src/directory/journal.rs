@@ -4,6 +4,7 @@ use rusqlite::{Row, Transaction};
 use tenantry_core::{OpaqueName, TenantId};
 
 use super::change::{self, NewRow, RowConflict};
+use super::version::{self, Version};
 use super::{Directory, DirectoryError, read};
 
 /// A change of several steps.
@@ -67,15 +68,20 @@ impl Directory {
     }
 
     /// Last step of a creation: the tenants are active, and their data is known to have `version`.
-    pub(crate) async fn end_create(&self, ids: Vec<TenantId>, version: &str) -> Result<(), DirectoryError> {
-        let (version, actor) = (version.to_owned(), self.actor());
+    pub(crate) async fn end_create(
+        &self,
+        ids: Vec<TenantId>,
+        version: Version,
+    ) -> Result<(), DirectoryError> {
+        let (now, actor) = (change::now(), self.actor());
         self.call(move |db| {
             let change = change::begin(db)?;
             let generation = change::next_generation(&change)?;
+            version::explain(&change, &version)?;
             for id in ids {
-                let set = "UPDATE tenant SET status = 'active', version = ?2, generation = ?3 \
+                let set = "UPDATE tenant SET status = 'active', version = ?2, noted = ?3, generation = ?4 \
                            WHERE id = ?1 AND status = 'provisioning'";
-                if change.prepare_cached(set)?.execute((id.get(), &version, generation))? == 0 {
+                if change.prepare_cached(set)?.execute((id.get(), &version.hash, &now, generation))? == 0 {
                     return Err(DirectoryError::Unreadable(format!(
                         "tenant {id} is not being made any more"
                     )));

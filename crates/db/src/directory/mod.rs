@@ -15,6 +15,7 @@ mod operator;
 mod read;
 mod schema;
 mod thread;
+mod version;
 
 use std::fmt;
 use std::io;
@@ -35,6 +36,7 @@ use memory::{LONGEST_UNSEEN, Memory};
 pub use operator::{AddOperatorError, Operator, check_operator_name};
 pub use read::{AuditEntry, TenantDetails};
 use thread::Owner;
+pub(crate) use version::{Noted, Version};
 
 /// The directory of an instance. Cheap to clone.
 #[derive(Clone)]

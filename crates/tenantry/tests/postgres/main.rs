@@ -5,6 +5,7 @@
 mod checking;
 #[path = "../common/mod.rs"]
 mod common;
+mod fleet;
 mod killed;
 mod place;
 mod preparing;
