@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// The columns, by module, and where a tenant's data is there. A new one is a line here, and a module where tests are made.
-const COLUMNS: [(&str, &str); 5] = [
+const COLUMNS: [(&str, &str); 6] = [
     ("on_sqlite", "SQLite file"),
     ("on_postgres", "PostgreSQL schema"),
+    ("on_database", "PostgreSQL database"),
     ("on_bouncer", "PostgreSQL schema, through PgBouncer"),
     ("on_rows", "PostgreSQL shared tables"),
     ("on_bounced_rows", "PostgreSQL shared tables, through PgBouncer"),
