@@ -4,7 +4,7 @@ use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use tenantry_core::{TenantId, TenantRecord};
+use tenantry_core::{Status, TenantId, TenantRecord};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
@@ -105,7 +105,9 @@ impl Drop for Over {
 
 /// Migrates one tenant; whether it is up to date now. Why not, the log says.
 async fn migrate(instance: &Instance, tenant: TenantId) -> bool {
-    let Some(record) = instance.0.directory.record_by_id(tenant) else { return false };
+    // It may have waited for its turn: whoever has suspended the tenant meanwhile is at work on its data.
+    let record = instance.0.directory.record_by_id(tenant).filter(|record| record.status == Status::Active);
+    let Some(record) = record else { return false };
     match apply_all(instance, &record).await {
         Ok(()) => {
             tracing::info!(tenant = %record.slug, "migrated when it was asked for");
