@@ -11,3 +11,4 @@ mod place;
 mod preparing;
 mod proxy;
 mod serving;
+mod vacuum;
