@@ -9,7 +9,7 @@ use tenantry_core::{TenantId, TenantRecord};
 
 use super::migrate::is_whole;
 use crate::Instance;
-use crate::directory::{DirectoryError, Noted};
+use crate::directory::{DirectoryError, Noted, Version};
 
 /// Where a tenant's data stands to this program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -51,29 +51,29 @@ impl Instance {
     pub async fn standings(&self) -> Result<Vec<Known>, DirectoryError> {
         let noted = self.0.directory.noted_versions().await?;
         let record = |id: TenantId| self.0.directory.record_by_id(id).filter(is_whole);
-        Ok(noted.into_iter().filter_map(|noted| Some(self.known(record(noted.tenant)?, noted))).collect())
+        let here = self.version();
+        Ok(noted.into_iter().filter_map(|noted| Some(known(&here, record(noted.tenant)?, noted))).collect())
     }
+}
 
-    fn known(&self, tenant: Arc<TenantRecord>, noted: Noted) -> Known {
-        let current = self.0.history.version();
-        let here: Vec<String> = self.0.history.migrations().map(ToString::to_string).collect();
-        let Noted { version, migrations, at, .. } = noted;
-        let has: HashSet<&str> = migrations.iter().flatten().map(String::as_str).collect();
-        let standing = match &migrations {
-            _ if version.as_deref() == Some(current) => Standing::UpToDate,
-            None => Standing::Unknown,
-            Some(there) if there.iter().all(|migration| here.contains(migration)) => Standing::Behind,
-            Some(_) => Standing::Ahead,
-        };
-        let lacks = matches!(standing, Standing::Behind | Standing::Ahead);
-        let missing = here.iter().filter(|migration| lacks && !has.contains(migration.as_str()));
-        Known {
-            standing,
-            missing: missing.cloned().collect(),
-            last: migrations.as_ref().and_then(|migrations| migrations.last().cloned()),
-            tenant,
-            version,
-            noted: at,
-        }
+/// What is known of a tenant, by the side of this program's own version.
+fn known(here: &Version, tenant: Arc<TenantRecord>, noted: Noted) -> Known {
+    let Noted { version, migrations, at, .. } = noted;
+    let has: HashSet<&str> = migrations.iter().flatten().map(String::as_str).collect();
+    let standing = match &migrations {
+        _ if version.as_ref() == Some(&here.hash) => Standing::UpToDate,
+        None => Standing::Unknown,
+        Some(there) if there.iter().all(|migration| here.migrations.contains(migration)) => Standing::Behind,
+        Some(_) => Standing::Ahead,
+    };
+    let lacks = matches!(standing, Standing::Behind | Standing::Ahead);
+    let missing = here.migrations.iter().filter(|migration| lacks && !has.contains(migration.as_str()));
+    Known {
+        standing,
+        missing: missing.cloned().collect(),
+        last: migrations.as_ref().and_then(|migrations| migrations.last().cloned()),
+        tenant,
+        version,
+        noted: at,
     }
 }
