@@ -50,11 +50,7 @@ async fn is_killed_everywhere(mut place: Place, isolation: &str) {
     for slug in slugs {
         place.ok(&format!("tenant create {slug} --server main --isolation {isolation}"));
     }
-    // Each waits until every process has heard of it.
-    let deletions = slugs.map(|slug| place.spawn(&format!("tenant delete {slug}")));
-    for deletion in deletions {
-        assert!(deletion.wait_with_output().unwrap().status.success());
-    }
+    place.confirmed_for(&slugs, "tenant delete");
     let mut killed = 0;
     for (number, slug) in slugs.into_iter().enumerate() {
         killed += u32::from(kill(&place, &proxy, &format!("tenant purge {slug}"), number + 1).await);

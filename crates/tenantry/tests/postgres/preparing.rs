@@ -102,9 +102,10 @@ async fn tenants_live_on(place: &mut Place) {
             assert_eq!(answer.status(), StatusCode::FOUND, "{slug}");
         }
         the_role_that_serves_can_only_serve(place).await;
-        for (slug, _) in homes {
+        let slugs = homes.map(|(slug, _)| slug);
+        place.confirmed_for(&slugs, "tenant delete");
+        for slug in slugs {
             // Its role still has connections to it.
-            place.confirmed(&format!("tenant delete {slug}"));
             place.confirmed(&format!("tenant purge {slug}"));
         }
     }
