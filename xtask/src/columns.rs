@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// The columns, by module, and where a tenant's data is there. A new one is a line here, and a module where tests are made.
-const COLUMNS: [(&str, &str); 5] = [
+const COLUMNS: [(&str, &str); 6] = [
     ("on_sqlite", "SQLite file"),
     ("on_postgres", "PostgreSQL schema"),
-    ("on_bouncer", "the same through PgBouncer"),
+    ("on_database", "PostgreSQL database"),
+    ("on_bouncer", "PostgreSQL schema, through PgBouncer"),
     ("on_rows", "PostgreSQL shared tables"),
-    ("on_bounced_rows", "the same through PgBouncer"),
+    ("on_bounced_rows", "PostgreSQL shared tables, through PgBouncer"),
 ];
 
 /// The tests that have run, by column. Each is named as it is written, without its column.
@@ -36,14 +37,15 @@ impl Columns {
         self.0.is_empty()
     }
 
-    /// The tests that have not run in every column, each with a column where it is missing.
+    /// The columns in which nothing has run, and the tests that have not run in every other one.
     pub(crate) fn missing(&self) -> Vec<String> {
         let all: BTreeSet<&String> = self.0.values().flatten().collect();
-        let none = BTreeSet::new();
-        let missing = COLUMNS.iter().flat_map(|(column, _)| {
-            let ran = self.0.get(column).unwrap_or(&none);
-            let absent = all.iter().filter(|test| !ran.contains(**test));
-            absent.map(move |test| format!("{test} has not run {column}"))
+        let missing = COLUMNS.iter().flat_map(|(column, _)| match self.0.get(column) {
+            None => vec![format!("no test has run {column}")],
+            Some(ran) => {
+                let absent = all.iter().filter(|test| !ran.contains(**test));
+                absent.map(|test| format!("{test} has not run {column}")).collect()
+            }
         });
         missing.collect()
     }
@@ -90,6 +92,14 @@ mod tests {
         lines[ignored] = "test crud::on_bouncer::two ... ignored, for now".to_owned();
         let missing = columns(&lines).missing();
         assert_eq!(missing, ["crud::two has not run on_bouncer", "crud::one has not run on_rows"]);
-        assert!(columns(&[]).is_empty());
+    }
+
+    #[test]
+    fn a_column_in_which_nothing_has_run_is_named() {
+        let lines: Vec<String> = in_each("one").filter(|line| !line.contains("::on_rows::")).collect();
+        assert_eq!(columns(&lines).missing(), ["no test has run on_rows"]);
+        let nothing = columns(&["test elsewhere::alone ... ok".to_owned()]);
+        assert!(nothing.is_empty());
+        assert_eq!(nothing.missing().len(), COLUMNS.len(), "{:?}", nothing.missing());
     }
 }

@@ -17,8 +17,6 @@ pub(crate) const ISOLATIONS: [&str; 3] = ["schema", "database", "row"];
 /// The tenants whose notes are asked for: as many databases as one server's connections allow.
 pub(crate) const TENANTS: usize = 80;
 
-const NOTES: u32 = 1_000;
-
 /// The connections of the role that serves, of the server's 100: one for each of the databases.
 const CONNECTIONS: &str = "80";
 
@@ -93,7 +91,7 @@ impl Place {
     }
 
     async fn make(&self, isolation: &str) -> Result<(), Fault> {
-        eprintln!("making {TENANTS} tenants by {isolation}, with {NOTES} notes each");
+        eprintln!("making {TENANTS} tenants by {isolation}, with 1,000 notes each");
         fs::create_dir(self.data(isolation))?;
         self.write_passwords()?;
         let server = self.client("postgres").await?;

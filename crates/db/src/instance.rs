@@ -1,5 +1,6 @@
 //! An instance: a data folder that is open, with its directory, its tenants' files and the history that they follow.
 
+mod on_access;
 mod protection;
 mod roles;
 
@@ -15,13 +16,15 @@ use tenantry_core::{Alias, Isolation, Placement, Slug, Status, Tenant, TenantId,
 use tokio::sync::Mutex;
 
 use crate::TenantDb;
-use crate::directory::{Changed, Directory, DirectoryError};
+use crate::directory::{Changed, Directory, DirectoryError, Version};
 use crate::migrate::{History, Registry, RegistryError, guard, judge};
+use crate::model::{QueryError, VersionError};
 use crate::places::{DIRECTORY, Exposed, Location, PlaceError, Places, UnknownPlace};
 use crate::postgres::{Door, Server};
 use crate::sqlite::{DataFile, Pool, PoolConfig, Synchronous};
 use crate::tenant_db::{Gate, Store};
 
+use on_access::{OnAccess, Turn};
 use protection::Protection;
 pub(crate) use roles::Roles;
 pub use roles::ServerTrouble;
@@ -96,6 +99,7 @@ pub(crate) struct Inner {
     dropped: Arc<AtomicU64>,
     /// Held while the template of new tenants is made.
     pub(crate) template: Mutex<()>,
+    on_access: OnAccess,
 }
 
 /// Where the data of tenants is that were asked for since they became active.
@@ -138,8 +142,8 @@ impl Instance {
         let directory = Directory::open(places.directory(), &config.actor, move |changes| {
             close_changed(changes, &closing_pool, &closing_stores);
         })?;
-        let (template, dropped) = (Mutex::new(()), Arc::default());
-        let inner = Inner { places, directory, pool, history, servers, stores, dropped, template };
+        let (template, dropped, on_access) = (Mutex::new(()), Arc::default(), OnAccess::default());
+        let inner = Inner { places, directory, pool, history, servers, stores, dropped, template, on_access };
         Ok(Self(Arc::new(inner)))
     }
 
@@ -153,6 +157,13 @@ impl Instance {
     #[must_use]
     pub fn history(&self) -> &History {
         &self.0.history
+    }
+
+    /// What this program's version stands for.
+    pub(crate) fn version(&self) -> Version {
+        let history = &self.0.history;
+        let migrations = history.migrations().map(ToString::to_string).collect();
+        Version { hash: history.version().to_owned(), migrations }
     }
 
     /// The door to a tenant's data. Its file is opened at the first operation, and no operation is done on data that is
@@ -182,7 +193,7 @@ impl Instance {
 
     fn first_store(&self, tenant: &Tenant) -> Result<(Store, Arc<Gate>), UnknownPlace> {
         let store = self.store(tenant.id(), tenant.placement(), |roles| &roles.serving)?;
-        let gate = Arc::new(self.gate(&store, tenant.placement()));
+        let gate = Arc::new(self.gate(tenant.id(), &store, tenant.placement()));
         let first = Served { tenant: tenant.clone(), store, gate };
         let mut stores = self.0.stores.write().unwrap_or_else(PoisonError::into_inner);
         // Under the lock that a change of status needs too: a tenant that has just stopped being active gets a door
@@ -198,7 +209,7 @@ impl Instance {
 
     /// The gate before a tenant's data: whether it is of a version that this program serves, and shared tables keep it
     /// apart.
-    fn gate(&self, store: &Store, placement: &Placement) -> Gate {
+    fn gate(&self, tenant: TenantId, store: &Store, placement: &Placement) -> Gate {
         if let Store::Sqlite { file, .. } = store {
             file.guard(guard(Arc::clone(&self.0.history)));
         }
@@ -206,13 +217,21 @@ impl Instance {
         let shared = placement.isolation() == Isolation::Row;
         let roles = if shared { self.roles(placement.alias()).ok() } else { None };
         let protection = roles.map(|roles| Arc::clone(&roles.protection));
+        // Weak: the instance has the gate.
+        let (instance, turn) = (Arc::downgrade(&self.0), Arc::<Turn>::default());
         Gate::new(move || {
             let (store, history, protection) = (store.clone(), Arc::clone(&history), protection.clone());
+            let (instance, turn) = (instance.clone(), Arc::clone(&turn));
             Box::pin(async move {
                 if let Some(protection) = protection {
                     protection.pass(&store).await?;
                 }
-                judge(&store, &history).await
+                let judged = judge(&store, &history).await;
+                let behind = matches!(judged, Err(QueryError::Version(VersionError::Behind { .. })));
+                if behind && !shared && turn.bring_up(&instance, tenant).await {
+                    return judge(&store, &history).await;
+                }
+                judged
             })
         })
     }

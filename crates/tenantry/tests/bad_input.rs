@@ -230,7 +230,7 @@ fn a_directory_that_this_program_does_not_know_is_named_and_left_alone() {
     for (bytes, why) in [
         (
             newer.as_slice(),
-            "the directory has version 7, and this program knows versions up to 1; use a newer program",
+            "the directory has version 7, and this program knows versions up to 2; use a newer program",
         ),
         (other.as_slice(), "PATH is not a directory of tenants made by this program"),
         (

@@ -73,6 +73,23 @@ async fn a_server_that_has_lost_its_directory_is_alive_and_not_ready_and_soon_se
     assert_eq!(server.get(ACME, "/readyz", "").await.status(), StatusCode::OK);
 }
 
+#[tokio::test]
+async fn a_suspended_tenant_is_not_served_by_a_server_that_could_not_hear_of_it() {
+    let folder = two_tenants();
+    let folder = folder.path();
+    let server = Server::start(folder);
+    assert_eq!(server.get(GLOBEX, "/admin/login/", "").await.status(), StatusCode::OK);
+    let elsewhere = folder.join("elsewhere.db");
+    for part in ["", "-wal", "-shm"] {
+        let name = folder.join(format!("data/directory.db{part}"));
+        std::fs::rename(name, folder.join(format!("elsewhere.db{part}"))).unwrap();
+    }
+    let suspended =
+        command(folder).args(["tenant", "suspend", "acme"]).env("DIRECTORY_URL", elsewhere).output().unwrap();
+    assert!(suspended.status.success(), "{}", String::from_utf8_lossy(&suspended.stderr));
+    assert_eq!(server.get(ACME, "/admin/login/", "").await.status(), StatusCode::SERVICE_UNAVAILABLE);
+}
+
 #[test]
 fn a_purge_of_all_that_have_expired_goes_on_past_one_that_can_t_be_purged() {
     let folder = two_tenants();

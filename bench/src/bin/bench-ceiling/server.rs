@@ -11,7 +11,7 @@ use tokio_postgres::{Client, NoTls, Row, Statement};
 
 use crate::note::{NewNote, Note};
 
-/// A few for each core: more of the server's processes take turns on it without being faster.
+/// Four for each of two cores: more than one request is under way on each.
 const CONNECTIONS: usize = 8;
 
 /// The database.

@@ -10,9 +10,6 @@ use super::journal::{self, Operation};
 use super::session::Tx;
 use super::{Directory, DirectoryError, read};
 
-/// How many tenants one statement notes a version of.
-const NOTED_AT_ONCE: usize = 500;
-
 /// A tenant to be entered.
 #[derive(Clone, Debug)]
 pub(crate) struct NewRow {
@@ -250,24 +247,6 @@ impl Directory {
             let generation = next_generation(change)?;
             let set = "UPDATE tenant SET generation = $2 WHERE id = $1";
             change.execute(set, &[id.get().into(), generation.into()])?;
-            Ok(())
-        })
-        .await
-    }
-
-    /// Notes the version that tenants' data has, as heard from the data itself. Every process looks at the data again.
-    pub(crate) async fn note_version(&self, ids: Vec<TenantId>, version: &str) -> Result<(), DirectoryError> {
-        let version = version.to_owned();
-        self.change(move |change| {
-            let generation = next_generation(change)?;
-            for ids in ids.chunks(NOTED_AT_ONCE) {
-                let ids: Vec<String> = ids.iter().map(|id| id.get().to_string()).collect();
-                let sql = format!(
-                    "UPDATE tenant SET version = $1, generation = $2 WHERE id IN ({})",
-                    ids.join(", ")
-                );
-                change.execute(&sql, &[version.as_str().into(), generation.into()])?;
-            }
             Ok(())
         })
         .await

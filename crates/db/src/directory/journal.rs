@@ -4,6 +4,7 @@ use tenantry_core::{OpaqueName, TenantId};
 
 use super::change::{self, NewRow, RowConflict};
 use super::session::{Row, Tx};
+use super::version::{self, Version};
 use super::{Directory, DirectoryError, read};
 
 /// A change of several steps.
@@ -65,14 +66,20 @@ impl Directory {
     }
 
     /// Last step of a creation: the tenants are active, and their data is known to have `version`.
-    pub(crate) async fn end_create(&self, ids: Vec<TenantId>, version: &str) -> Result<(), DirectoryError> {
-        let (version, actor) = (version.to_owned(), self.actor());
+    pub(crate) async fn end_create(
+        &self,
+        ids: Vec<TenantId>,
+        version: Version,
+    ) -> Result<(), DirectoryError> {
+        let (now, actor) = (change::now(), self.actor());
         self.change(move |change| {
             let generation = change::next_generation(change)?;
+            version::explain(change, &version)?;
             for id in ids {
-                let set = "UPDATE tenant SET status = 'active', version = $2, generation = $3 \
+                let set = "UPDATE tenant SET status = 'active', version = $2, noted = $3, generation = $4 \
                            WHERE id = $1 AND status = 'provisioning'";
-                let values = [id.get().into(), version.as_str().into(), generation.into()];
+                let version = version.hash.as_str();
+                let values = [id.get().into(), version.into(), now.as_str().into(), generation.into()];
                 if change.execute(set, &values)? == 0 {
                     return Err(DirectoryError::Unreadable(format!(
                         "tenant {id} is not being made any more"

@@ -17,7 +17,7 @@ use super::session::Session;
 use super::{Changed, DirectoryError, read, schema};
 
 /// For how long what was read last is served on while the directory can't be read: 25 looks that failed.
-pub(super) const LONGEST_UNSEEN: Duration = Duration::from_secs(5);
+pub(crate) const LONGEST_UNSEEN: Duration = Duration::from_secs(5);
 
 /// Told of every tenant that changes.
 pub(super) type Heard = Box<dyn Fn(&[Changed]) + Send>;

@@ -16,6 +16,7 @@ mod read;
 mod schema;
 mod session;
 mod thread;
+mod version;
 
 use std::fmt;
 use std::io;
@@ -32,11 +33,13 @@ pub(crate) use change::{NewRow, RowConflict};
 use index::Held;
 pub use index::Unreadable;
 pub(crate) use journal::{Entry, Operation, UnreadableEntry};
-use memory::{LONGEST_UNSEEN, Memory};
+pub(crate) use memory::LONGEST_UNSEEN;
+use memory::Memory;
 pub use operator::{AddOperatorError, Operator, check_operator_name};
 pub use read::{AuditEntry, TenantDetails};
 use session::Session;
 use thread::Owner;
+pub(crate) use version::{Noted, Version};
 
 /// The directory of an instance. Cheap to clone.
 #[derive(Clone)]
@@ -126,7 +129,7 @@ impl From<rusqlite::Error> for DirectoryError {
 }
 
 /// Within what time every process goes by a change that one of them made.
-pub(crate) const PROMISE: Duration = Duration::from_secs(1);
+const PROMISE: Duration = Duration::from_secs(1);
 
 /// What changed in memory: the tenant as it was and as it is.
 pub(crate) struct Changed {

@@ -14,7 +14,7 @@ const APPLICATION_ID: i32 = 0x746e_7479;
 
 /// The steps that lead from an empty file to the tables of today; their count is the file's version. A step that has
 /// been released never changes.
-const STEPS: [&str; 1] = [include_str!("schema.sql")];
+const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
 
 /// How long a change waits for another process's change.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);

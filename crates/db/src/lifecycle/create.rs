@@ -303,7 +303,7 @@ impl Instance {
             made(work.len().min(done * BATCH));
         }
         let ids = work.iter().map(|(id, _)| *id).collect();
-        Ok(self.0.directory.end_create(ids, self.0.history.version()).await?)
+        Ok(self.0.directory.end_create(ids, self.version()).await?)
     }
 
     /// Brings a database that was there before up to the history.

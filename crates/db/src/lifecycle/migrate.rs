@@ -1,6 +1,6 @@
 //! Tenants' data is brought up to the program's history: one tenant's, one database's, or the whole fleet's.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -104,27 +104,62 @@ impl Instance {
         progress: impl FnMut(Progress<'_>),
     ) -> Result<Summary, MigrateError> {
         let (mut targets, mut misplaced) = (Vec::new(), Vec::new());
-        for tenant in Self::one_of_those_that_share(tenants) {
+        for tenant in Self::in_turn(tenants) {
             match self.fleet_target(&tenant) {
                 Ok(target) => targets.push(target),
                 Err(unknown) => misplaced.push((tenant.slug.clone(), Arc::new(unknown.into()))),
             }
         }
-        let version = self.0.history.version();
-        let record = async |ids| self.0.directory.note_version(ids, version).await;
+        let record = async |ids| self.0.directory.note_version(ids, self.version()).await;
         let mut summary = migrate_fleet(&self.0.history, targets, jobs, progress, record).await?;
         summary.failed.extend(misplaced);
         Ok(summary)
     }
 
-    /// The tenants without those who share tables with one before them: their data comes with its.
-    fn one_of_those_that_share(mut tenants: Vec<Arc<TenantRecord>>) -> Vec<Arc<TenantRecord>> {
+    /// Migrates the first tenants, one after the other, and stops at the first that fails: with `count` of them as they
+    /// take turns, each server's first before any server's second. Those who share tables count as one.
+    ///
+    /// The answer is how it went, and who is left: all others, in whose data nothing was looked at or changed.
+    ///
+    /// # Errors
+    /// Raised when the directory can't be used. A tenant that fails is no error, but part of the answer.
+    pub async fn migrate_canaries(
+        &self,
+        tenants: Vec<Arc<TenantRecord>>,
+        count: NonZeroUsize,
+        mut progress: impl FnMut(Progress<'_>),
+    ) -> Result<(Summary, Vec<Arc<TenantRecord>>), MigrateError> {
+        let mut waiting = Self::in_turn(tenants);
+        let rest = waiting.split_off(count.get().min(waiting.len()));
+        let (mut summary, mut canaries) = (Summary::default(), waiting.into_iter());
+        for canary in canaries.by_ref() {
+            let one = self.migrate(vec![canary], NonZeroUsize::MIN, &mut progress).await?;
+            summary.done += one.done;
+            summary.failed.extend(one.failed);
+            if !summary.failed.is_empty() {
+                break;
+            }
+        }
+        Ok((summary, canaries.chain(rest).collect()))
+    }
+
+    /// The tenants in the order in which they are migrated: each server's first before any server's second, so that all
+    /// servers have work from the start. Of those who share tables one stands for all: their data comes with its.
+    fn in_turn(mut tenants: Vec<Arc<TenantRecord>>) -> Vec<Arc<TenantRecord>> {
         let mut seen = BTreeSet::new();
         tenants.retain(|tenant| {
             let placement = &tenant.placement;
             placement.isolation() != Isolation::Row || seen.insert(placement.alias().clone())
         });
-        tenants
+        let mut turns = BTreeMap::<Alias, usize>::new();
+        let take_turn = |tenant: Arc<TenantRecord>| {
+            let turn = turns.entry(tenant.placement.alias().clone()).or_default();
+            *turn += 1;
+            (*turn, tenant)
+        };
+        let mut in_turn: Vec<_> = tenants.into_iter().map(take_turn).collect();
+        in_turn.sort_by_key(|(turn, _)| *turn);
+        in_turn.into_iter().map(|(_, tenant)| tenant).collect()
     }
 
     fn fleet_target(&self, tenant: &TenantRecord) -> Result<FleetTarget, UnknownPlace> {
@@ -153,6 +188,6 @@ impl Instance {
 }
 
 /// Whether a tenant's data is all there.
-fn is_whole(record: &Arc<TenantRecord>) -> bool {
+pub(super) fn is_whole(record: &Arc<TenantRecord>) -> bool {
     !matches!(record.status, Status::Provisioning | Status::Deleting)
 }

@@ -16,6 +16,7 @@ mod purge;
 mod reconcile;
 mod rest;
 mod shared;
+mod standing;
 mod template;
 
 pub use create::{CreateError, Home, NewTenant};
@@ -26,6 +27,7 @@ pub use on_server::OnServerError;
 pub use purge::{PurgeError, RETENTION_DAYS, check_purge};
 pub use reconcile::{ReconcileError, Reconciled};
 pub use rest::RestError;
+pub use standing::{Known, Standing};
 pub use template::TemplateError;
 
 /// Runs the steps of a change to their end even when whoever asked for it goes away: dropped half-way, it would stay

@@ -125,19 +125,26 @@ impl Instance {
     ) -> Result<(), OnServerError> {
         let Placement::Made { isolation, name, .. } = placement else { return Ok(()) };
         let roles = self.roles(server)?;
-        let removed = match isolation {
-            Isolation::Schema => format!(r#"DROP SCHEMA IF EXISTS "{name}" CASCADE"#),
-            Isolation::Database => format!(r#"DROP DATABASE IF EXISTS "{name}" WITH (FORCE)"#),
-            Isolation::Row => removed(name, roles),
-        };
-        let owning = &roles.owning;
         // The server goes on with what a process had asked for that was killed: what it still makes would be left over.
         let ended = format!(
             "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = current_user \
              AND pid <> pg_backend_pid() AND state = 'active' AND query LIKE '%{name}%'"
         );
-        for sql in [ended, removed] {
-            owning.command(id, None, &sql).await.map_err(|error| refused(server, error))?;
+        let removed = match isolation {
+            Isolation::Schema => vec![format!(r#"DROP SCHEMA IF EXISTS "{name}" CASCADE"#)],
+            // Not WITH (FORCE), which is refused while the server vacuums there: that is nobody's whom the owner may end.
+            // Without it the server ends that by itself, and waits some seconds for those who were told to leave.
+            Isolation::Database => vec![
+                format!(
+                    "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity \
+                     WHERE datname = '{name}' AND pg_has_role(usesysid, 'USAGE')"
+                ),
+                format!(r#"DROP DATABASE IF EXISTS "{name}""#),
+            ],
+            Isolation::Row => vec![removed(name, roles)],
+        };
+        for sql in std::iter::once(ended).chain(removed) {
+            roles.owning.command(id, None, &sql).await.map_err(|error| refused(server, error))?;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use tenantry_core::{Isolation, TenantId, TenantRecord};
 
 use super::files::{self, FileError};
 use crate::Instance;
-use crate::directory::{DirectoryError, PROMISE};
+use crate::directory::{DirectoryError, LONGEST_UNSEEN};
 use crate::places::UnknownPlace;
 use crate::sqlite::LockError;
 
@@ -29,6 +29,10 @@ pub enum RestError {
     File(#[from] FileError),
 }
 
+/// Within what time every process has heard of a change or serves nobody: one that can't read the directory goes by what it
+/// read last for so long. And a moment more, for what it does with what it has heard.
+const HEARD: Duration = LONGEST_UNSEEN.saturating_add(Duration::from_millis(100));
+
 impl Instance {
     /// Ready once no process works any more on the data of a tenant that was suspended, put into maintenance or deleted:
     /// every one has had the time to hear of it, and nobody has its file open.
@@ -38,7 +42,7 @@ impl Instance {
     pub async fn at_rest(&self, id: TenantId) -> Result<(), RestError> {
         let record = self.0.directory.record_by_id(id).ok_or(RestError::Unknown)?;
         #[expect(clippy::disallowed_methods, reason = "nothing tells that the last process has heard of it")]
-        tokio::time::sleep(PROMISE + GRACE).await;
+        tokio::time::sleep(HEARD).await;
         if self.0.places.scope(&record.placement).is_some() {
             return Ok(());
         }
@@ -50,9 +54,7 @@ impl Instance {
             Err(error) => Err(files::lock_failed(&lock, error).into()),
         }
     }
-}
 
-impl Instance {
     /// Ready once every process has had the time to hear that a tenant was deleted whose rows are in shared tables: what is
     /// written to them afterwards would be nobody's, as nothing is missing there.
     pub(super) async fn heard_of_deletion(&self, record: &TenantRecord) -> Result<(), DirectoryError> {
@@ -63,10 +65,7 @@ impl Instance {
         let Some(deleted) = details.and_then(|details| details.deleted) else { return Ok(()) };
         let since = Duration::try_from(Timestamp::now().duration_since(deleted)).unwrap_or_default();
         #[expect(clippy::disallowed_methods, reason = "nothing tells that the last process has heard of it")]
-        tokio::time::sleep((PROMISE + GRACE).saturating_sub(since)).await;
+        tokio::time::sleep(HEARD.saturating_sub(since)).await;
         Ok(())
     }
 }
-
-/// More than the promise, for what a process does with what it has heard.
-const GRACE: Duration = Duration::from_millis(100);

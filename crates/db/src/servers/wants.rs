@@ -36,6 +36,12 @@ pub(super) enum Weight {
     Preparing,
 }
 
+impl Want {
+    fn of_server(lack: String, question: String, statement: String, weight: Weight) -> Self {
+        Self { lack, question, statement, place: Place::Server, weight }
+    }
+}
+
 /// The oldest version that is supported, as PostgreSQL counts.
 pub(super) const OLDEST: u32 = 15;
 
@@ -97,63 +103,56 @@ fn roles(pair: Pair<'_>) -> Vec<Want> {
              AND pg_has_role(a.oid, b.oid, '{how}'))"
         )
     };
-    let want = |lack: String, question, statement: String, weight| Want {
-        lack,
-        question,
-        statement,
-        place: Place::Server,
-        weight,
-    };
     vec![
-        want(
+        Want::of_server(
             format!("there is no role {serving}"),
             is_role(serving),
             format!("CREATE ROLE {s} LOGIN"),
             Weight::Fault,
         ),
-        want(
+        Want::of_server(
             format!("there is no role {owner}"),
             is_role(owner),
             format!("CREATE ROLE {o} LOGIN CREATEDB"),
             Weight::Fault,
         ),
-        want(
+        Want::of_server(
             format!("the role {serving} may not sign in"),
             of(&named_s, "NOT rolcanlogin"),
             format!("ALTER ROLE {s} LOGIN"),
             Weight::Fault,
         ),
-        want(
+        Want::of_server(
             format!("the role {owner} may not sign in"),
             of(&named_o, "NOT rolcanlogin"),
             format!("ALTER ROLE {o} LOGIN"),
             Weight::Fault,
         ),
-        want(
+        Want::of_server(
             format!("the role {serving}, which only serves, may make databases or roles, or copy the server"),
             of(&named_s, "rolcreatedb OR rolcreaterole OR rolreplication"),
             format!("ALTER ROLE {s} NOCREATEDB NOCREATEROLE NOREPLICATION"),
             Weight::Fault,
         ),
-        want(
+        Want::of_server(
             format!("the role {owner} can't make databases, which isolation database needs"),
             of(&named_o, "NOT rolcreatedb"),
             format!("ALTER ROLE {o} CREATEDB"),
             Weight::Warning,
         ),
-        want(
+        Want::of_server(
             format!("the role {serving}, which only serves, may become {owner}"),
             format!("NOT {}", member(&named_o, &named_s, "MEMBER")),
             format!("REVOKE {o} FROM {s}"),
             Weight::Fault,
         ),
-        want(
+        Want::of_server(
             format!("the role {owner} can't end what {serving} does in a database that it removes"),
             member(&named_s, &named_o, "USAGE"),
             format!("GRANT {s} TO {o}"),
             Weight::Fault,
         ),
-        want(
+        Want::of_server(
             format!("the administrator may not act for {owner}"),
             format!(
                 "(EXISTS (SELECT FROM pg_roles WHERE rolname = current_user AND rolsuper) OR {})",
@@ -199,46 +198,39 @@ fn database(pair: Pair<'_>) -> Vec<Want> {
         )
     };
     let there = is_database(database);
-    let want = |lack: String, question, statement: String, weight| Want {
-        lack,
-        question,
-        statement,
-        place: Place::Server,
-        weight,
-    };
     let (may_create, may_connect) = (granted(&named_o, "CREATE"), granted(&named_o, "CONNECT"));
     vec![
-        want(
+        Want::of_server(
             format!("there is no database {database}"),
             there.clone(),
             format!("CREATE DATABASE {d} OWNER {o} TEMPLATE template0 ENCODING '{ENCODING}'"),
             Weight::Fault,
         ),
-        want(
+        Want::of_server(
             format!("the database {database} belongs to {serving}, which only serves"),
             format!("NOT {}", owned(&named_s)),
             format!("ALTER DATABASE {d} OWNER TO {o}"),
             Weight::Fault,
         ),
-        want(
+        Want::of_server(
             format!("the role {owner} may not make schemas in the database {database}"),
             format!("(NOT {there} OR {} OR ({may_create} AND {may_connect}))", owned(&named_o)),
             format!("GRANT CREATE, CONNECT ON DATABASE {d} TO {o}"),
             Weight::Fault,
         ),
-        want(
+        Want::of_server(
             format!("the role {serving} may connect to the database {database} only as everybody may"),
             granted(&named_s, "CONNECT"),
             format!("GRANT CONNECT ON DATABASE {d} TO {s}"),
             Weight::Warning,
         ),
-        want(
+        Want::of_server(
             format!("the role {serving}, which only serves, may make schemas in the database {database}"),
             format!("NOT {}", granted(&named_s, "CREATE")),
             format!("REVOKE CREATE ON DATABASE {d} FROM {s}"),
             Weight::Fault,
         ),
-        want(
+        Want::of_server(
             format!("everybody on the server may connect to the database {database}"),
             format!(
                 "({there} AND NOT EXISTS (SELECT FROM pg_database d, \

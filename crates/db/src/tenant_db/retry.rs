@@ -19,8 +19,9 @@ impl TenantDb {
     /// each waited for the other (40P01).
     ///
     /// Nothing is left of an attempt that was undone, but **the closure runs again from its start**: what it does beside the
-    /// transaction (a mail, a counter in memory) it does again. Each attempt has a clone of it. Before each further attempt there is a pause of random
-    /// length, at most 10 ms at first and 640 ms in the end, so that two who clashed do not come back at the same time.
+    /// transaction (a mail, a counter in memory) it does again. Each attempt has a clone of it. Before each further attempt
+    /// there is a pause of random length, at most 10 ms at first and 640 ms in the end, so that two who clashed do not come
+    /// back at the same time.
     ///
     /// An error of any other kind is returned at once. On SQLite writers wait for each other, none is undone, and the
     /// closure runs once.

@@ -1,11 +1,12 @@
 //! What an instance opens, and what it refuses to take for its own.
 
 use std::fs::Permissions;
+use std::num::NonZeroUsize;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use tenantry_db::directory::DirectoryError;
-use tenantry_db::lifecycle::{Home, NewTenant};
+use tenantry_db::lifecycle::{Home, NewTenant, Standing, Target};
 use tenantry_db::{OpenError, PlaceError, UnknownPlace};
 
 use crate::common::*;
@@ -39,8 +40,31 @@ async fn a_directory_from_a_newer_version_is_refused() {
     drop(instance);
     sqlite(&site.path("data/directory.db")).pragma_update(None, "user_version", 99).unwrap();
     let error = site.try_open(notes([])).unwrap_err();
-    let newer = matches!(error, OpenError::Directory(DirectoryError::Newer { found: 99, known: 1 }));
+    let newer = matches!(error, OpenError::Directory(DirectoryError::Newer { found: 99, known: 2 }));
     assert!(newer, "{error:?}");
+}
+
+#[tokio::test]
+async fn a_directory_of_the_first_version_is_completed_and_honest_about_what_it_does_not_know() {
+    let site = Site::new();
+    let instance = site.open();
+    make(&instance, "acme").await;
+    make(&instance, "globex").await;
+    drop(instance);
+    let first = "DROP TABLE version; ALTER TABLE tenant DROP COLUMN noted; PRAGMA user_version = 1; \
+                 UPDATE tenant SET version = 'another' WHERE slug = 'globex'";
+    sqlite(&site.path("data/directory.db")).execute_batch(first).unwrap();
+
+    let instance = site.open();
+    let standings = instance.standings().await.unwrap();
+    let known: Vec<_> =
+        standings.iter().map(|known| (known.tenant.slug.as_str(), known.standing, known.noted)).collect();
+    assert_eq!(known, [("acme", Standing::UpToDate, None), ("globex", Standing::Unknown, None)]);
+    let target = instance.behind(&Target::Fleet).await.unwrap();
+    instance.migrate(target, NonZeroUsize::MIN, |_| {}).await.unwrap();
+    let standings = instance.standings().await.unwrap();
+    assert!(standings.iter().all(|known| known.standing == Standing::UpToDate));
+    assert_eq!(standings.iter().map(|known| known.noted.is_some()).collect::<Vec<_>>(), [false, true]);
 }
 
 #[tokio::test]

@@ -132,7 +132,7 @@ fn failed(count: usize) -> String {
 
 fn bar(what: &'static str, total: usize) -> ProgressBar {
     let bar = ProgressBar::new(length(total)).with_prefix(what);
-    match ProgressStyle::with_template("{prefix} [{bar:40}] {pos} of {len}{msg}, {eta} to go") {
+    match ProgressStyle::with_template("{prefix} [{bar:40}] {pos} of {len}{msg}, {per_sec}, {eta} to go") {
         Ok(style) => bar.with_style(style.progress_chars("=> ")),
         Err(_) => bar,
     }
@@ -189,6 +189,9 @@ mod tests {
         let bar = bar("migrate", 10);
         bar.set_message(failed(2));
         assert_eq!((bar.prefix().as_str(), bar.message().as_str()), ("migrate", ", 2 failed"));
-        assert!(ProgressStyle::with_template("{prefix} [{bar:40}] {pos} of {len}{msg}, {eta} to go").is_ok());
+        assert!(
+            ProgressStyle::with_template("{prefix} [{bar:40}] {pos} of {len}{msg}, {per_sec}, {eta} to go")
+                .is_ok()
+        );
     }
 }

@@ -116,7 +116,7 @@ impl Context {
         faults.extend(unserved(instance));
         faults.extend(instance.check_servers(SERVER_PATIENCE).await.iter().map(ToString::to_string));
         warnings.extend(instance.unusable().iter().map(ToString::to_string));
-        warnings.extend(behind(instance).await?);
+        warnings.extend(behind(instance, self.settings().migrate_on_access).await?);
         Ok(())
     }
 

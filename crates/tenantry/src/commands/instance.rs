@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tenantry_core::{Slug, Status, Tenant, TenantRecord};
+use tenantry_core::{Isolation, Slug, Status, Tenant, TenantRecord};
 use tenantry_db::lifecycle::{MigrateError, Target};
 use tenantry_db::model::{QueryError, VersionError};
 use tenantry_db::{Instance, InstanceConfig, Location, TenantDb};
@@ -187,8 +187,11 @@ pub(super) fn unserved(instance: &Instance) -> Vec<String> {
 }
 
 /// A sentence about the tenants whose data is not known to be up to date, if there are any.
-pub(super) async fn behind(instance: &Instance) -> Result<Option<String>, Failure> {
-    let behind = instance.behind(&Target::Fleet).await?.len();
+/// With `on_access`, only of those that are not migrated when they are asked for.
+pub(super) async fn behind(instance: &Instance, on_access: bool) -> Result<Option<String>, Failure> {
+    let mut behind = instance.behind(&Target::Fleet).await?;
+    behind.retain(|tenant| !on_access || tenant.placement.isolation() == Isolation::Row);
+    let behind = behind.len();
     let sentence = || {
         let (tenants, them) = (counted(behind, "tenant"), if behind == 1 { "it" } else { "them" });
         format!("{tenants} may be behind, and not served until `migrate` has brought {them} up to date")

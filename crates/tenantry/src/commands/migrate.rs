@@ -8,8 +8,8 @@ use std::thread;
 use serde::Serialize;
 use tenantry_core::{Alias, Slug, TenantId, TenantRecord};
 use tenantry_db::Instance;
-use tenantry_db::lifecycle::Target;
-use tenantry_db::migrate::{Plan, Progress, State};
+use tenantry_db::lifecycle::{MigrateError, Target};
+use tenantry_db::migrate::{ApplyError, Plan, Progress, State, Summary};
 
 use super::Context;
 use super::instance::no_target;
@@ -27,11 +27,23 @@ struct Line {
     state: &'static str,
 }
 
-/// What `migrate --json` prints.
-#[derive(Serialize)]
+/// What `migrate --json` prints. Who was not touched, since a canary failed, is among neither.
+#[derive(Default, Serialize)]
 struct Migrated {
     done: usize,
     failed: Vec<FleetFailure>,
+    untouched: usize,
+    tenants: Vec<Outcome>,
+}
+
+/// How it went for one tenant.
+#[derive(Serialize)]
+struct Outcome {
+    tenant: Slug,
+    outcome: &'static str,
+    /// What was applied now.
+    applied: Vec<String>,
+    error: Option<String>,
 }
 
 impl Context {
@@ -52,21 +64,29 @@ impl Context {
         let others = self.tell_others(&instance, &tenants);
         let progress = FleetProgress::process("migrate", tenants.len() + others);
         let jobs = args.jobs.unwrap_or_else(default_jobs);
-        let summary = instance
-            .migrate(tenants, jobs, |step| match step {
+        let all = tenants.len() + others;
+        let mut outcomes = Vec::new();
+        let summary = run(&instance, tenants, jobs, args.canary, |step| {
+            match &step {
                 Progress::Started { .. } => {}
                 Progress::Done { tenant, .. } => progress.done(tenant, Ok(())),
                 Progress::Failed { tenant, reason } => progress.done(tenant, Err(reason.to_string())),
-            })
-            .await?;
+            }
+            outcomes.extend(Outcome::of(&step));
+        })
+        .await?;
         let _ = progress.end();
-        let failed: Vec<_> = summary
-            .failed
-            .into_iter()
-            .map(|(slug, error)| FleetFailure { slug, error: error.to_string() })
-            .collect();
         instance.close().await;
-        self.conclude(args.json, summary.done, failed)
+        let of_failed =
+            |(slug, error): (Slug, Arc<ApplyError>)| FleetFailure { slug, error: error.to_string() };
+        let failed: Vec<_> = summary.failed.into_iter().map(of_failed).collect();
+        for FleetFailure { slug, error } in &failed {
+            if !outcomes.iter().any(|outcome| outcome.tenant == *slug) {
+                outcomes.push(Outcome::failed(slug, error.clone()));
+            }
+        }
+        let untouched = all.saturating_sub(summary.done + failed.len());
+        self.conclude(args.json, &Migrated { done: summary.done, failed, untouched, tenants: outcomes })
     }
 
     /// Says so where tenants share their tables with others than those that are meant, and how many others.
@@ -82,10 +102,9 @@ impl Context {
         others.len()
     }
 
-    fn conclude(&mut self, json: bool, done: usize, failed: Vec<FleetFailure>) -> Result<(), Failure> {
-        let migrated = Migrated { done, failed };
-        let count = migrated.failed.len();
-        self.out.data(json, &migrated, |out| {
+    fn conclude(&mut self, json: bool, migrated: &Migrated) -> Result<(), Failure> {
+        let (done, count, untouched) = (migrated.done, migrated.failed.len(), migrated.untouched);
+        self.out.data(json, migrated, |out| {
             let are = if done == 1 { "is" } else { "are" };
             out.line(format_args!("{} {are} up to date now", counted(done, "tenant")));
             if count > 0 {
@@ -95,13 +114,18 @@ impl Context {
         if count == 0 {
             return Ok(());
         }
+        if untouched > 0 {
+            let message = format!("a canary failed; {} left as they were", counted(untouched, "tenant"));
+            return Err(Failure::new(message)
+                .hint("mend its fault, or a migration that nobody has yet, and run it again"));
+        }
         let all = counted(count + done, "tenant");
         Err(Failure::new(format!("{count} of {all} could not be migrated"))
             .hint("run it again once their faults are mended: only what is missing is done"))
     }
 
     fn tell_nothing_to_do(&mut self, instance: &Instance, json: bool) {
-        self.out.data(json, &Migrated { done: 0, failed: Vec::new() }, |out| {
+        self.out.data(json, &Migrated::default(), |out| {
             out.line("every tenant is up to date");
             tell_unclaimed(out, &instance.unclaimed());
         });
@@ -172,6 +196,44 @@ impl Context {
         }
         let left: Vec<String> = found.left.iter().map(|(slug, why)| format!("{slug}: {why}")).collect();
         Err(Failure::new(format!("could not be ended now: {}", left.join("; "))).hint("run it again"))
+    }
+}
+
+/// Migrates the canaries, if any, and the others unless one of those fails.
+async fn run(
+    instance: &Instance,
+    mut tenants: Vec<Arc<TenantRecord>>,
+    jobs: NonZeroUsize,
+    canaries: Option<NonZeroUsize>,
+    mut progress: impl FnMut(Progress<'_>),
+) -> Result<Summary, MigrateError> {
+    let mut summary = Summary::default();
+    if let Some(count) = canaries {
+        (summary, tenants) = instance.migrate_canaries(tenants, count, &mut progress).await?;
+        if !summary.failed.is_empty() {
+            return Ok(summary);
+        }
+    }
+    let others = instance.migrate(tenants, jobs, progress).await?;
+    Ok(Summary { done: summary.done + others.done, failed: others.failed })
+}
+
+impl Outcome {
+    fn of(step: &Progress<'_>) -> Option<Self> {
+        match step {
+            Progress::Started { .. } => None,
+            Progress::Done { tenant, applied } => Some(Self {
+                tenant: (*tenant).clone(),
+                outcome: "done",
+                applied: applied.migrations.iter().map(ToString::to_string).collect(),
+                error: None,
+            }),
+            Progress::Failed { tenant, reason } => Some(Self::failed(tenant, reason.to_string())),
+        }
+    }
+
+    fn failed(tenant: &Slug, error: String) -> Self {
+        Self { tenant: tenant.clone(), outcome: "failed", applied: Vec::new(), error: Some(error) }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod fleet;
 mod hints;
 mod instance;
 mod logging;
@@ -120,6 +121,7 @@ impl Context {
             Command::Tenant(command) => self.tenant(command).await,
             Command::Server(command) => self.server(command).await,
             Command::Migrate(args) => self.migrate(args).await,
+            Command::Fleet(command) => self.fleet(command).await,
             Command::Showmigrations(args) => self.showmigrations(args).await,
             Command::Createsuperuser(args) => self.createsuperuser(args).await,
             Command::Changepassword(args) => self.changepassword(args).await,

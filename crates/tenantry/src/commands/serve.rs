@@ -26,7 +26,11 @@ impl Context {
         let listener = self.listener().await?;
         let instance = self.open_or_make()?;
         self.recover(&instance).await?;
-        if let Some(sentence) = behind(&instance).await? {
+        let on_access = self.settings().migrate_on_access;
+        if on_access {
+            instance.migrate_on_access();
+        }
+        if let Some(sentence) = behind(&instance, on_access).await? {
             self.out.warn(sentence);
         }
         let site = self.site(&instance)?;

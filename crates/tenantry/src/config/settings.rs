@@ -145,6 +145,13 @@ settings! {
     /// for up to half as many more: with 1, two may be open. Beyond it, the one used least recently is closed.
     open_tenants "OPEN_TENANTS": Option<NonZeroUsize> =
         Fallback::Unset("as many as the process's limit of open files allows");
+    /// Whether a server migrates a tenant whose data is behind when a request first asks for it, instead of answering 503
+    /// until `migrate` has run. For fleets of which few tenants are asked for in a day. The danger: nobody looks on while
+    /// data is changed, a fault shows itself tenant by tenant, and no statement of a migration may run for longer than
+    /// 30 seconds, as for any request. Whoever asks waits for 10 seconds at most, then gets 503; four tenants are migrated
+    /// at a time; one that failed is tried again after a minute. Tenants in shared tables (isolation row) are not: their
+    /// tables are migrated once for all, by `migrate`.
+    migrate_on_access "MIGRATE_ON_ACCESS": bool = Fallback::Text("false");
     /// How many connections each of the two roles has to each PostgreSQL server at most. Beyond it, tenants take turns.
     postgres_connections "POSTGRES_CONNECTIONS": NonZeroUsize = Fallback::Text("20");
     /// How many connections are open at a time. Beyond it, new ones wait.

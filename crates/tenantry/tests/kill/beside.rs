@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::SERVER;
 use crate::harness::{At, Shim, everywhere, folder, was_killed};
-use crate::process::{Beside, finish};
+use crate::process::{Beside, begin, finish};
 use crate::server::PATIENCE;
 
 /// What a host answers that leads to no tenant. The second where it still led to one when the host was looked at.
@@ -57,8 +57,11 @@ fn a_purge() {
         let host = format!("{slug}.localhost");
         SERVER.ok(folder, &format!("tenant create --domain {host} {slug}"));
         server.until(&host, "/admin/", &[THERE], &ANY);
-        SERVER.ok(folder, &format!("tenant delete {slug}"));
+        // It goes on to wait until every process has heard of it. The only one has, as its answer shows.
+        let mut deletion = begin(&mut SERVER.command(folder, &format!("tenant delete {slug}")));
         server.until(&host, "/admin/", &UNKNOWN, &ANY);
+        deletion.kill().unwrap();
+        deletion.wait().unwrap();
         let mut command = SERVER.command(folder, &format!("tenant purge {slug}"));
         shim.end(&mut command, at);
         let (done, seen) = server.ask_meanwhile(&host, "/admin/", || finish(&mut command));

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Instant;
 
 use serde_json::Value;
@@ -44,13 +44,18 @@ impl Program {
     }
 }
 
-/// Runs a command to its end. Where it asks for the slug that it is about, its last word, that is typed.
+/// Runs a command to its end.
 pub(crate) fn finish(command: &mut Command) -> Output {
+    begin(command).wait_with_output().unwrap()
+}
+
+/// Starts a command. Where it asks for the slug that it is about, its last word, that is typed.
+pub(crate) fn begin(command: &mut Command) -> Child {
     let slug = command.get_args().last().unwrap().to_string_lossy().into_owned();
     let mut process = command.spawn().unwrap();
     // Who is killed first, or asks nothing, leaves it unread.
     let _ = process.stdin.take().unwrap().write_all(format!("{slug}\n").as_bytes());
-    process.wait_with_output().unwrap()
+    process
 }
 
 /// The names in a folder, in order.

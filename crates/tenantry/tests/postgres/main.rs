@@ -5,8 +5,10 @@
 mod checking;
 #[path = "../common/mod.rs"]
 mod common;
+mod fleet;
 mod killed;
 mod place;
 mod preparing;
 mod proxy;
 mod serving;
+mod vacuum;

@@ -143,6 +143,15 @@ impl Place {
         assert!(done.status.success(), "{words}: {}", String::from_utf8_lossy(&done.stderr));
     }
 
+    /// The same for several tenants at a time: each of some commands waits until every process has heard of it.
+    pub(crate) fn confirmed_for(&self, slugs: &[&str], words: &str) {
+        let commands: Vec<Child> = slugs.iter().map(|slug| self.spawn(&format!("{words} {slug}"))).collect();
+        for (slug, command) in slugs.iter().zip(commands) {
+            let done = command.wait_with_output().unwrap();
+            assert!(done.status.success(), "{words} {slug}: {}", String::from_utf8_lossy(&done.stderr));
+        }
+    }
+
     pub(crate) fn refused(&self, words: &str) -> String {
         let done = self.command(words).output().unwrap();
         assert!(!done.status.success(), "{words}");

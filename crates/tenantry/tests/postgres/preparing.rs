@@ -77,12 +77,12 @@ pub(crate) fn err(done: &Output) -> String {
     String::from_utf8(done.stderr.clone()).unwrap()
 }
 
-/// Two tenants live a whole life on a server that was prepared.
+/// Tenants of each isolation live a whole life on a server that was prepared.
 async fn tenants_live_on(place: &mut Place) {
     place.enter().await;
     // PgBouncer looks passwords up as a superuser, whose connection to a tenant's database no owner may end.
     let other = if place.bounced { "schema" } else { "database" };
-    let homes = [("acme", "schema"), ("globex", other)];
+    let homes = [("acme", "schema"), ("globex", other), ("hooli", "row")];
     for (slug, isolation) in homes {
         place.ok(&format!(
             "tenant create {slug} --domain {slug}.checkhost.local --server main --isolation {isolation}"
@@ -92,8 +92,9 @@ async fn tenants_live_on(place: &mut Place) {
         ));
     }
     let listed: Value = serde_json::from_str(&place.ok("server list --json")).unwrap();
-    assert_eq!(listed[1]["tenants"], 2, "{listed}");
-    assert_eq!(place.places().await, 2);
+    assert_eq!(listed[1]["tenants"], 3, "{listed}");
+    assert_eq!((place.places().await, place.entered().await), (2, 1));
+    place.ok("check");
     {
         let server = place.serve();
         for (slug, _) in homes {
@@ -101,13 +102,14 @@ async fn tenants_live_on(place: &mut Place) {
             assert_eq!(answer.status(), StatusCode::FOUND, "{slug}");
         }
         the_role_that_serves_can_only_serve(place).await;
-        for (slug, _) in homes {
+        let slugs = homes.map(|(slug, _)| slug);
+        place.confirmed_for(&slugs, "tenant delete");
+        for slug in slugs {
             // Its role still has connections to it.
-            place.confirmed(&format!("tenant delete {slug}"));
             place.confirmed(&format!("tenant purge {slug}"));
         }
     }
-    assert_eq!(place.places().await, 0);
+    assert_eq!((place.places().await, place.entered().await), (0, 0));
 }
 
 async fn the_role_that_serves_can_only_serve(place: &Place) {
@@ -125,6 +127,11 @@ async fn the_role_that_serves_can_only_serve(place: &Place) {
         format!("TRUNCATE {schema}.auth_user CASCADE"),
         format!("ALTER TABLE {schema}.auth_user DISABLE TRIGGER ALL"),
         format!("DROP SCHEMA {schema} CASCADE"),
+        "CREATE TABLE tenantry_shared.mine (id int)".to_owned(),
+        "TRUNCATE tenantry_shared.auth_user CASCADE".to_owned(),
+        "ALTER TABLE tenantry_shared.auth_user DISABLE ROW LEVEL SECURITY".to_owned(),
+        "SELECT FROM tenantry_shared.tenantry_tenant".to_owned(),
+        "DELETE FROM tenantry_shared.tenantry_migration".to_owned(),
         format!("SET ROLE {}_owner", place.name),
         "CREATE ROLE mine SUPERUSER".to_owned(),
     ] {

@@ -74,17 +74,20 @@ async fn the_same_life(place: Place) {
         }
     }
 
-    for (slug, _) in homes {
-        place.ok(&format!("tenant suspend {slug}"));
+    let slugs = homes.map(|(slug, _)| slug);
+    place.confirmed_for(&slugs, "tenant suspend");
+    for slug in slugs {
         server.until(&host(slug), StatusCode::SERVICE_UNAVAILABLE).await;
         place.ok(&format!("tenant activate {slug}"));
         server.until(&host(slug), StatusCode::OK).await;
     }
-    for (slug, _) in homes {
-        place.confirmed(&format!("tenant delete {slug}"));
+    place.confirmed_for(&slugs, "tenant delete");
+    for slug in slugs {
         place.ok(&format!("tenant undelete {slug}"));
         server.until(&host(slug), StatusCode::OK).await;
-        place.confirmed(&format!("tenant delete {slug}"));
+    }
+    place.confirmed_for(&slugs, "tenant delete");
+    for slug in slugs {
         place.confirmed(&format!("tenant purge {slug}"));
         server.until(&host(slug), StatusCode::BAD_REQUEST).await;
     }

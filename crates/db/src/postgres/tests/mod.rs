@@ -44,6 +44,14 @@ impl Place {
         Self { administrator, url }
     }
 
+    /// Makes one more database of the role's, as a tenant has with isolation database.
+    pub(crate) async fn database(&self) -> OpaqueName {
+        let name = OpaqueName::from_random(Uuid::now_v7().as_u128());
+        let sql = format!(r#"CREATE DATABASE "{name}" OWNER "{}""#, self.url.user());
+        self.administrator.batch_execute(&sql).await.unwrap();
+        name
+    }
+
     pub(crate) fn rig(&self, connections: usize, deadline: Duration) -> Rig {
         let config = ServerConfig { connections, deadline, lock: deadline };
         Rig { server: Server::new(self.url.clone(), config).unwrap(), dropped: Arc::default() }
@@ -196,10 +204,7 @@ async fn one_that_has_a_connection_closes_no_other_tenants_for_a_second_one() {
         let rig = place.rig(3, HANG);
         let mut doors = Vec::new();
         for tenant in [1, 2, 3] {
-            let name = OpaqueName::from_random(Uuid::now_v7().as_u128());
-            let sql = format!(r#"CREATE DATABASE "{name}" OWNER "{}""#, place.url.user());
-            place.administrator.batch_execute(&sql).await.unwrap();
-            let scope = Scope::Database(name);
+            let scope = Scope::Database(place.database().await);
             let door = Door::new(rig.server.clone(), TenantId::new(tenant), scope, Arc::clone(&rig.dropped));
             doors.push(door);
         }

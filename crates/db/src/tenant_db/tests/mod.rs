@@ -61,6 +61,13 @@ macro_rules! on_every_database {
             })+
         }
 
+        mod on_database {
+            $(#[tokio::test]
+            async fn $name() {
+                crate::tenant_db::tests::on_databases(super::$name).await;
+            })+
+        }
+
         mod on_bouncer {
             $(#[tokio::test]
             async fn $name() {
@@ -98,7 +105,18 @@ pub(super) async fn on_servers(test: impl AsyncFn(TenantDb)) {
     on_each(async |place| in_schema(place, &test).await).await;
 }
 
-/// The same, through PgBouncer.
+/// The same, with a database of its own.
+pub(super) async fn on_databases(test: impl AsyncFn(TenantDb)) {
+    on_each(async |place| {
+        let scope = Scope::Database(place.database().await);
+        let rig = place.rig(4, Duration::from_secs(60));
+        let door = Door::new(rig.server, TENANT, scope, rig.dropped);
+        test(opened(Store::Postgres(Arc::new(door))).await).await;
+    })
+    .await;
+}
+
+/// A schema again, through PgBouncer.
 pub(super) async fn on_bouncers(test: impl AsyncFn(TenantDb)) {
     on_each_bounced(async |place| in_schema(place, &test).await).await;
 }

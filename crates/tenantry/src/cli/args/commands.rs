@@ -26,6 +26,9 @@ pub enum Command {
     /// Goes on past a tenant that fails, ends with a table of those, and does only what is missing when run again.
     #[command(visible_alias = "migrate_schemas")]
     Migrate(MigrateArgs),
+    /// Show how far the fleet has come
+    #[command(subcommand)]
+    Fleet(FleetCommand),
     /// Show which migrations have been applied
     Showmigrations(ShowmigrationsArgs),
     /// Make a user of a tenant who may do everything there
@@ -98,9 +101,40 @@ pub struct MigrateArgs {
     /// Print what would be done, and do nothing
     #[arg(long)]
     pub plan: bool,
-    /// How many tenants to migrate at a time
-    #[arg(long, value_name = "N", value_parser = super::count)]
+    /// How many tenants to migrate at a time [default: one for each core, 8 at the least]
+    ///
+    /// Servers take turns, so that all have work from the start. A PostgreSQL server is asked over at most
+    /// POSTGRES_CONNECTIONS connections, however many this says.
+    #[arg(long, value_name = "N", value_parser = super::count, conflicts_with = "plan")]
     pub jobs: Option<NonZeroUsize>,
+    /// Migrate the first N tenants one after the other, and all others only if none of them fails
+    ///
+    /// Each server's first tenant comes before any server's second. Tenants in shared tables count as one.
+    #[arg(long, value_name = "N", value_parser = super::count, conflicts_with = "plan")]
+    pub canary: Option<NonZeroUsize>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What to ask about the fleet.
+#[derive(Debug, Subcommand)]
+pub enum FleetCommand {
+    /// Show how many tenants are up to date, behind, ahead or unknown, and who is not up to date
+    ///
+    /// As the directory says, which tells when that was written: no tenant's data is asked. `showmigrations` asks it.
+    Status(FleetStatusArgs),
+}
+
+/// Arguments of `fleet status`.
+#[derive(Args, Debug)]
+pub struct FleetStatusArgs {
+    /// Which page of the tenants that are not up to date
+    #[arg(long, value_name = "N", default_value = "1", value_parser = super::count)]
+    pub page: NonZeroUsize,
+    /// How many tenants a page holds
+    #[arg(long, value_name = "N", default_value = "100", value_parser = super::count)]
+    pub per_page: NonZeroUsize,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
