@@ -19,7 +19,7 @@ use crate::TenantDb;
 use crate::directory::{Changed, Directory, DirectoryError, Version};
 use crate::migrate::{History, Registry, RegistryError, guard, judge};
 use crate::model::{QueryError, VersionError};
-use crate::places::{DIRECTORY, Exposed, Location, PlaceError, Places, UnknownPlace};
+use crate::places::{DirectoryPlace, Exposed, Location, PlaceError, Places, UnknownPlace};
 use crate::postgres::{Door, Server};
 use crate::sqlite::{DataFile, Pool, PoolConfig, Synchronous};
 use crate::tenant_db::{Gate, Store};
@@ -34,7 +34,8 @@ pub use roles::ServerTrouble;
 pub struct InstanceConfig {
     /// The data folder. It is made when it is not there.
     pub data: PathBuf,
-    /// The directory's file; by default one in the data folder.
+    /// The directory's file. Where none is named, the directory is the schema `tenantry` in `DB_DEFAULT` where that is a
+    /// PostgreSQL server, and a file in the data folder else.
     pub directory: Option<PathBuf>,
     /// What each `DB_<ALIAS>` stands for.
     pub databases: BTreeMap<Alias, Location>,
@@ -52,11 +53,11 @@ pub struct InstanceConfig {
 
 impl InstanceConfig {
     /// Whether there is an instance already: to open it makes nothing but what may be missing of it.
-    #[must_use]
-    pub fn is_there(&self) -> bool {
-        let directory = self.directory.clone().unwrap_or_else(|| self.data.join(DIRECTORY));
-        // What can't be looked at, to open it says why.
-        directory.try_exists().unwrap_or(true)
+    ///
+    /// # Errors
+    /// Raised when the directory is to be on a PostgreSQL server, and that can't be asked.
+    pub fn is_there(&self) -> Result<bool, DirectoryError> {
+        Directory::is_there(&DirectoryPlace::of(&self.data, self.directory.clone(), &self.databases))
     }
 }
 

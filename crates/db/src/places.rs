@@ -38,11 +38,54 @@ pub struct PostgresServer {
     pub owner: Option<PostgresUrl>,
 }
 
+/// Where the directory is.
+#[derive(Clone, Debug)]
+pub(crate) enum DirectoryPlace {
+    /// A file.
+    File(PathBuf),
+    /// A schema in the database that a URL leads to.
+    Server(Box<PostgresUrl>),
+}
+
+impl DirectoryPlace {
+    /// By what is configured: the file that is named, else `DB_DEFAULT` where that is a PostgreSQL server, else a file in the
+    /// data folder. On a server the directory belongs to the tables' owner: what an application runs as the role that serves
+    /// has nothing to do there.
+    pub(crate) fn of(data: &Path, named: Option<PathBuf>, configured: &BTreeMap<Alias, Location>) -> Self {
+        match (named, configured.get(&Alias::default_alias())) {
+            (Some(path), _) => Self::File(path),
+            (None, Some(Location::Postgres(server))) => {
+                Self::Server(Box::new(server.owner.as_ref().unwrap_or(&server.serving).clone()))
+            }
+            (None, _) => Self::File(data.join(DIRECTORY)),
+        }
+    }
+
+    fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Server(_) => None,
+        }
+    }
+
+    /// Refuses a file in the place of which anyone could put another, and a second directory beside a file: half of the
+    /// tenants would be in each.
+    fn refuse_unsafe(&self, data: &Path) -> Result<(), PlaceError> {
+        match self {
+            Self::File(path) => refuse_open(path.parent().unwrap_or(path)),
+            Self::Server(_) => match data.join(DIRECTORY) {
+                file if file.try_exists().unwrap_or(true) => Err(PlaceError::TwoDirectories(file)),
+                _ => Ok(()),
+            },
+        }
+    }
+}
+
 /// Where everything of an instance lies. Every path is absolute.
 #[derive(Debug)]
 pub(crate) struct Places {
     data: PathBuf,
-    directory: PathBuf,
+    directory: DirectoryPlace,
     locations: BTreeMap<Alias, Local>,
     /// PostgreSQL servers.
     postgres: BTreeMap<Alias, PostgresServer>,
@@ -55,7 +98,7 @@ pub(crate) struct Places {
 const FOLDERS: [&str; 4] = [TENANTS, "template", "claimed", "journal"];
 
 /// The directory in the data folder, where no other is named.
-pub(crate) const DIRECTORY: &str = "directory.db";
+const DIRECTORY: &str = "directory.db";
 
 /// The one of them that is a server.
 const TENANTS: &str = "tenants";
@@ -71,11 +114,11 @@ impl Places {
         for folder in FOLDERS {
             make_folder(&data.join(folder))?;
         }
-        let directory = match directory {
-            Some(path) => absolute(&path)?,
-            None => data.join(DIRECTORY),
+        let directory = match DirectoryPlace::of(&data, directory, &configured) {
+            DirectoryPlace::File(path) => DirectoryPlace::File(absolute(&path)?),
+            server @ DirectoryPlace::Server(_) => server,
         };
-        refuse_open(directory.parent().unwrap_or(&directory))?;
+        directory.refuse_unsafe(&data)?;
         let (mut locations, mut postgres, mut unusable) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         locations.insert(Alias::local(), Local::Folder(data.join(TENANTS)));
         for (alias, location) in configured {
@@ -119,7 +162,8 @@ impl Places {
             let of_a_server = self.servers().any(|(_, server)| server == folder);
             let inside = match location {
                 Local::File(path) => {
-                    of_the_instance || of_a_server || Identity::of(path) == Identity::of(&self.directory)
+                    let is_directory = |directory| Identity::of(path) == Identity::of(directory);
+                    of_the_instance || of_a_server || self.directory.file().is_some_and(is_directory)
                 }
                 Local::Folder(path) => of_the_instance && *path != self.data.join(TENANTS),
             };
@@ -136,7 +180,7 @@ impl Places {
 
     /// The configured database, or the directory, that keeps a part of itself at this path.
     fn database_with_part(&self, path: &Path) -> Option<&Path> {
-        let mut wholes = self.locations.values().map(Local::path).chain([self.directory()]);
+        let mut wholes = self.locations.values().map(Local::path).chain(self.directory.file());
         wholes.find(|whole| parts(whole).any(|part| part == path))
     }
 
@@ -184,12 +228,17 @@ impl Places {
         if self.scope(placement).is_some() { Ok(()) } else { self.files(placement).map(drop) }
     }
 
-    pub(crate) fn directory(&self) -> &Path {
+    pub(crate) fn directory(&self) -> &DirectoryPlace {
         &self.directory
     }
 
     pub(crate) fn template(&self) -> PathBuf {
         self.data.join("template")
+    }
+
+    /// The file that names the data folder, where it is one of several that share a directory.
+    pub(crate) fn folder_name(&self) -> PathBuf {
+        self.data.join("folder")
     }
 
     pub(crate) fn journal(&self) -> PathBuf {

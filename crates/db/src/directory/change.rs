@@ -19,6 +19,8 @@ pub(crate) struct NewRow {
     pub(crate) placement: Placement,
     /// Whether the file that it claims is there already.
     pub(crate) existed: bool,
+    /// The data folder that its files are in, or beside, where processes with several folders share the directory.
+    pub(crate) folder: Option<OpaqueName>,
 }
 
 /// Raised when a tenant can't be entered.
@@ -312,6 +314,10 @@ pub(super) fn insert(change: &Tx<'_>, row: &NewRow, generation: i64) -> Result<T
     let made = change.row(sql, &values)?;
     let no_id = || DirectoryError::Unreadable("it gave a new tenant no number".to_owned());
     let id = TenantId::new(made.ok_or_else(no_id)?.int(0)?);
+    if let Some(folder) = &row.folder {
+        let set = "UPDATE tenant SET folder = $2 WHERE id = $1";
+        change.execute(set, &[id.get().into(), folder.as_str().into()]).map_err(RowConflict::from)?;
+    }
     for host in &row.domains {
         if !insert_domain(change, id, host)? {
             return Err(RowConflict::Domain(host.clone()));

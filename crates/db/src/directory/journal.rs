@@ -65,21 +65,25 @@ impl Directory {
         .await
     }
 
-    /// Last step of a creation: the tenants are active, and their data is known to have `version`.
+    /// Last step of a creation: the tenants are active, and their data is known to have `version`. Refused where another
+    /// has taken the creation over.
     pub(crate) async fn end_create(
         &self,
         ids: Vec<TenantId>,
         version: Version,
+        owner: &OpaqueName,
     ) -> Result<(), DirectoryError> {
-        let (now, actor) = (change::now(), self.actor());
+        let (now, actor, owner) = (change::now(), self.actor(), owner.clone());
         self.change(move |change| {
             let generation = change::next_generation(change)?;
             version::explain(change, &version)?;
             for id in ids {
                 let set = "UPDATE tenant SET status = 'active', version = $2, noted = $3, generation = $4 \
-                           WHERE id = $1 AND status = 'provisioning'";
-                let version = version.hash.as_str();
-                let values = [id.get().into(), version.into(), now.as_str().into(), generation.into()];
+                           WHERE id = $1 AND status = 'provisioning' \
+                           AND EXISTS (SELECT 1 FROM journal WHERE tenant_id = $1 AND owner = $5)";
+                let (version, owner) = (version.hash.as_str(), owner.as_str());
+                let values =
+                    [id.get().into(), version.into(), now.as_str().into(), generation.into(), owner.into()];
                 if change.execute(set, &values)? == 0 {
                     return Err(DirectoryError::Unreadable(format!(
                         "tenant {id} is not being made any more"

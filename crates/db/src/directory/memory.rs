@@ -1,5 +1,7 @@
 //! The directory in memory, and how it is kept up to date: by a connection of its own, which waits for no change.
 //!
+//! A connection to a server may have been lost with what it should have heard: on a new one all is read anew.
+//!
 //! A tenant whose entry can't be read is not served, and nobody else suffers for it. Where the directory can't be read
 //! at all, what was read last is served on for [`LONGEST_UNSEEN`] and then nobody is: whoever has suspended a tenant
 //! by another process was told so, and this one would not know of it.
@@ -11,9 +13,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
+use rusqlite::TransactionBehavior;
+use tenantry_core::TenantId;
+
 use super::index::{Held, Index};
-use super::read::News;
-use super::session::Session;
+use super::read::{Generations, News};
+use super::remote::{Purpose, Remote};
+use super::session::{Tx, in_file};
 use super::{Changed, DirectoryError, read, schema};
 
 /// For how long what was read last is served on while the directory can't be read: 25 looks that failed.
@@ -33,22 +39,34 @@ pub(super) struct Memory {
 
 /// What reads the directory.
 struct Reader {
-    session: Session,
-    path: PathBuf,
-    /// The file that the connection has open.
-    file: (u64, u64),
-    /// SQLite's count of the changes that other connections made, when memory was last read.
-    data_version: Option<i64>,
+    source: Source,
     heard: Heard,
     failing: bool,
 }
 
+/// Where the directory is read from.
+pub(super) enum Source {
+    /// A file.
+    File {
+        db: rusqlite::Connection,
+        path: PathBuf,
+        /// The file that the connection has open.
+        file: (u64, u64),
+        /// SQLite's count of the changes that other connections made, when memory was last read.
+        data_version: Option<i64>,
+    },
+    /// A server.
+    Server {
+        session: Remote,
+        /// The connection that memory was last read by.
+        connection: Option<u64>,
+    },
+}
+
 impl Memory {
-    /// Reads the whole directory at `path`, which is there.
-    pub(super) fn open(path: &Path, heard: Heard) -> Result<Self, DirectoryError> {
-        let (session, file) = (Session::new(schema::open_reader(path)?), identity(path)?);
-        let reader =
-            Reader { session, path: path.to_owned(), file, data_version: None, heard, failing: false };
+    /// Reads the whole directory, which is there and complete.
+    pub(super) fn open(source: Source, heard: Heard) -> Result<Self, DirectoryError> {
+        let reader = Reader { source, heard, failing: false };
         let memory = Self {
             index: RwLock::default(),
             reader: Mutex::new(reader),
@@ -90,30 +108,58 @@ impl Memory {
     }
 }
 
-impl Reader {
-    fn read_what_is_new(&mut self, index: &RwLock<Index>) -> Result<(), DirectoryError> {
-        // A file that was put in its place would never show in what this connection has open.
-        if identity(&self.path)? != self.file {
-            return Err(DirectoryError::Replaced(self.path.clone()));
-        }
-        let version = self.session.data_version()?;
-        if self.data_version == Some(version) {
-            return Ok(());
-        }
-        self.refresh(index)?;
-        self.data_version = Some(version);
-        Ok(())
+impl Source {
+    /// The file at `path`.
+    pub(super) fn file(path: &Path) -> Result<Self, DirectoryError> {
+        let (db, file) = (schema::open_reader(path)?, identity(path)?);
+        Ok(Self::File { db, path: path.to_owned(), file, data_version: None })
     }
 
-    /// One transaction reads all that changed: a host never gets what another one's row said.
-    fn refresh(&mut self, index: &RwLock<Index>) -> Result<(), DirectoryError> {
+    /// The server that a session leads to.
+    pub(super) fn server(session: Remote) -> Self {
+        Self::Server { session, connection: None }
+    }
+
+    /// What is new since `known`. One transaction reads all of it: a host never gets what another one's row said.
+    fn news(&mut self, known: Generations, unreadable: &[TenantId]) -> Result<Option<News>, DirectoryError> {
+        match self {
+            Self::File { db, path, file, data_version } => {
+                // A file that was put in its place would never show in what this connection has open.
+                if identity(path)? != *file {
+                    return Err(DirectoryError::Replaced(path.clone()));
+                }
+                let version = Some(db.pragma_query_value(None, "data_version", |row| row.get(0))?);
+                if *data_version == version {
+                    return Ok(None);
+                }
+                let read = |tx: &Tx<'_>| read::news(tx, known, unreadable);
+                let news = in_file(db, TransactionBehavior::Deferred, read)?;
+                *data_version = version;
+                Ok(news)
+            }
+            Self::Server { session, connection } => {
+                let purpose = if connection.is_some() { Purpose::Look } else { Purpose::LookAtAll };
+                let read = session.within(purpose, |tx| {
+                    // What was heard on another connection may not be all there was to hear.
+                    let known = if *connection == Some(tx.connection) { known } else { Generations::NONE };
+                    let news = read::news(&Tx::Server(tx), known, unreadable)?;
+                    Ok::<_, DirectoryError>((news, tx.connection))
+                });
+                // All that is there may take long to read: where that was begun and failed, there is more patience next.
+                *connection = read.as_ref().ok().map(|(_, by)| *by);
+                Ok(read?.0)
+            }
+        }
+    }
+}
+
+impl Reader {
+    fn read_what_is_new(&mut self, index: &RwLock<Index>) -> Result<(), DirectoryError> {
         let (known, unreadable) = {
             let index = index.read().unwrap_or_else(PoisonError::into_inner);
             (index.generations, index.unreadable().map(|unreadable| unreadable.id).collect::<Vec<_>>())
         };
-        let Some(News { generations, found, kept }) =
-            self.session.look(|snapshot| read::news(snapshot, known, &unreadable))?
-        else {
+        let Some(News { generations, found, kept }) = self.source.news(known, &unreadable)? else {
             return Ok(());
         };
         let mut changes = Vec::new();

@@ -1,44 +1,52 @@
 //! The directory: which tenants there are, what leads to them, and where their data is.
 //!
-//! It is read from memory, which is brought up to date after each change of this process and, within a quarter of a
-//! second, after a change of another. It is written by one thread, which owns the connection for that.
+//! It is a file of its own, or a schema of a PostgreSQL server, which processes on several machines share. It is read from
+//! memory, which is brought up to date after each change of this process and, within a quarter of a second, after a change
+//! of another. It is written by one thread, which owns the connection for that.
 //!
 //! A change is acknowledged once memory holds it. A tenant whose entry can't be read is not served, and is that
 //! tenant's trouble alone. While the directory can't be read at all, changes are errors; after five seconds of it
 //! nobody is served, because a change that another process has acknowledged would not be known here.
 
 mod change;
+mod claim;
 mod index;
 mod journal;
 mod memory;
 mod operator;
 mod read;
+mod remote;
 mod schema;
+mod server_schema;
 mod session;
 mod thread;
 mod version;
 
+use std::error::Error;
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use tenantry_core::{NotServing, Slug, Tenant, TenantId, TenantKey, TenantRecord};
 
+use crate::places::DirectoryPlace;
 use crate::sqlite::is_full;
 
 pub use change::{ChangeError, DomainError, RenameError};
 pub(crate) use change::{NewRow, RowConflict};
+pub(crate) use claim::Claim;
 use index::Held;
 pub use index::Unreadable;
 pub(crate) use journal::{Entry, Operation, UnreadableEntry};
 pub(crate) use memory::LONGEST_UNSEEN;
-use memory::Memory;
+use memory::{Heard, Memory, Source};
 pub use operator::{AddOperatorError, Operator, check_operator_name};
 pub use read::{AuditEntry, TenantDetails};
+use remote::{Remote, Way};
 use session::Session;
-use thread::Owner;
+use thread::{Owner, Wake};
 pub(crate) use version::{Noted, Version};
 
 /// The directory of an instance. Cheap to clone.
@@ -46,6 +54,8 @@ pub(crate) use version::{Noted, Version};
 pub struct Directory {
     memory: Arc<Memory>,
     owner: Arc<Owner>,
+    /// Where it is on a server.
+    way: Option<Arc<Way>>,
     actor: Arc<str>,
 }
 
@@ -70,7 +80,7 @@ pub enum ResolveError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DirectoryError {
-    /// The file is something else: not SQLite, or a SQLite file of another program.
+    /// The file or the schema is something else: not SQLite, or another program's.
     #[error("{} is not a directory of tenants made by this program", .0.display())]
     NotADirectory(PathBuf),
     /// The file was made by a newer version of this program.
@@ -89,9 +99,38 @@ pub enum DirectoryError {
     /// The disk is full. Of the change nothing was kept.
     #[error("the disk that holds the directory is full: make room there and try again")]
     Full,
-    /// SQLite refused.
+    /// SQLite, or the PostgreSQL server, refused. Nothing was done.
     #[error("the directory's database refused")]
-    Database(#[source] rusqlite::Error),
+    Database(#[source] Box<dyn Error + Send + Sync>),
+    /// The server that holds the directory can't be reached, or does not let us in. Nothing was done.
+    #[error("the directory at {place} can't be reached: {why}")]
+    Unreachable {
+        /// The server's URL, without a password.
+        place: String,
+        /// Why.
+        why: String,
+    },
+    /// The connection broke off before the server said whether it has kept a change, and it could not be asked since.
+    #[error(
+        "the directory's server went away before it said whether the change is done: look once it is back, and do it \
+         again only where it is not"
+    )]
+    InDoubt,
+    /// A pooler hands connections on, and the directory needs one that lasts: it listens, and holds locks.
+    #[error(
+        "the directory can't be used through a pooler such as PgBouncer, and {0} leads to one: name the server itself, by \
+         DB_DEFAULT_OWNER where only what serves goes through the pooler"
+    )]
+    Pooled(String),
+    /// The schema is another role's, who could put anything into it.
+    #[error(
+        "the schema tenantry, which is to hold the directory, belongs to the role {owner}: sign in as that one \
+         (DB_DEFAULT_OWNER), or `ALTER SCHEMA tenantry OWNER TO` the one that does"
+    )]
+    Foreign {
+        /// The role.
+        owner: String,
+    },
     /// The file is not there any more.
     #[error("the directory {} can't be looked at: {error}", .path.display())]
     Gone {
@@ -124,7 +163,7 @@ pub enum DirectoryError {
 
 impl From<rusqlite::Error> for DirectoryError {
     fn from(error: rusqlite::Error) -> Self {
-        if is_full(&error) { Self::Full } else { Self::Database(error) }
+        if is_full(&error) { Self::Full } else { Self::Database(error.into()) }
     }
 }
 
@@ -138,16 +177,44 @@ pub(crate) struct Changed {
 }
 
 impl Directory {
-    /// Opens the directory at `path`, making it when it is not there. `heard` is told of every tenant that changes.
+    /// Opens the directory, making it when it is not there. `heard` is told of every tenant that changes.
     pub(crate) fn open(
-        path: &Path,
+        place: &DirectoryPlace,
         actor: &str,
         heard: impl Fn(&[Changed]) + Send + 'static,
     ) -> Result<Self, DirectoryError> {
-        let session = Session::new(schema::open(path)?);
-        let memory = Arc::new(Memory::open(path, Box::new(heard))?);
-        let owner = Owner::start(session, &memory)?;
-        Ok(Self { memory, owner: Arc::new(owner), actor: actor.into() })
+        let heard: Heard = Box::new(heard);
+        aside(|| {
+            let (looks, woken) = mpsc::channel();
+            let (session, source, way) = match place {
+                DirectoryPlace::File(path) => (Session::File(schema::open(path)?), Source::file(path)?, None),
+                DirectoryPlace::Server(url) => {
+                    let way = Way::new(url)?;
+                    let mut session = Remote::new(&way, None);
+                    server_schema::complete(&mut session)?;
+                    let wake = looks.clone();
+                    let told = Arc::new(move || {
+                        let _ = wake.send(Wake::Look);
+                    });
+                    let source = Source::server(Remote::new(&way, Some(told)));
+                    (Session::Server(session), source, Some(way))
+                }
+            };
+            let memory = Arc::new(Memory::open(source, heard)?);
+            let owner = Owner::start(session, &memory, (looks, woken))?;
+            Ok(Self { memory, owner: Arc::new(owner), way, actor: actor.into() })
+        })
+    }
+
+    /// Whether there is a directory already.
+    pub(crate) fn is_there(place: &DirectoryPlace) -> Result<bool, DirectoryError> {
+        match place {
+            // What can't be looked at, to open it says why.
+            DirectoryPlace::File(path) => Ok(path.try_exists().unwrap_or(true)),
+            DirectoryPlace::Server(url) => {
+                aside(|| server_schema::is_there(&mut Remote::new(&Way::new(url)?, None)))
+            }
+        }
     }
 
     /// The active tenant that a request's claim leads to.
@@ -207,4 +274,13 @@ impl fmt::Debug for Directory {
             .field("tenants", &self.memory.read().records().count())
             .finish_non_exhaustive()
     }
+}
+
+/// Runs what waits for a server on a thread of its own: on one of an asynchronous runtime nothing may wait so.
+fn aside<T: Send>(work: impl FnOnce() -> Result<T, DirectoryError> + Send) -> Result<T, DirectoryError> {
+    std::thread::scope(|scope| {
+        let worker = std::thread::Builder::new().name("tenantry-opening".to_owned());
+        let worker = worker.spawn_scoped(scope, work).map_err(DirectoryError::NoThread)?;
+        worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }

@@ -48,6 +48,11 @@ pub(super) struct Generations {
     pub(super) removals: i64,
 }
 
+impl Generations {
+    /// Of a memory that holds nothing, or nothing that can be relied on.
+    pub(super) const NONE: Self = Self { generation: -1, removals: -1 };
+}
+
 /// What memory does not hold yet.
 pub(super) struct News {
     /// What memory is up to date with once it does.
@@ -152,6 +157,9 @@ pub(super) fn news(
     let row = look.row("SELECT generation, removals FROM instance", &[])?;
     let row = row.ok_or_else(|| DirectoryError::Unreadable("its row of the instance is gone".to_owned()))?;
     let generations = Generations { generation: row.int(0)?, removals: row.int(1)? };
+    // A server that was restored to what it held earlier: all that was read since is void.
+    let older = generations.generation < known.generation || generations.removals < known.removals;
+    let known = if older { Generations::NONE } else { known };
     // Whoever mends an entry by hand may not know of generations: what can't be read is looked at each time.
     if generations == known && named.is_empty() {
         return Ok(None);

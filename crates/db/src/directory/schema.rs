@@ -1,5 +1,6 @@
 //! The directory's own tables, and the check that a file is a directory that this program knows.
 
+use std::error::Error;
 use std::path::Path;
 use std::time::Duration;
 
@@ -28,15 +29,18 @@ pub(super) fn open(path: &Path) -> Result<Connection, DirectoryError> {
     let _ = create_private(path);
     let mut db = connect(path)?;
     match complete(&mut db) {
-        Err(DirectoryError::Database(error))
-            if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) =>
-        {
+        Err(DirectoryError::Database(error)) if is_no_database(error.as_ref()) => {
             Err(DirectoryError::NotADirectory(path.to_owned()))
         }
         Err(DirectoryError::NotADirectory(_)) => Err(DirectoryError::NotADirectory(path.to_owned())),
         Err(error) => Err(error),
         Ok(()) => Ok(db),
     }
+}
+
+fn is_no_database(error: &(dyn Error + Send + Sync + 'static)) -> bool {
+    let error = error.downcast_ref::<rusqlite::Error>();
+    error.and_then(rusqlite::Error::sqlite_error_code) == Some(ErrorCode::NotADatabase)
 }
 
 /// Opens the directory, which is there and complete, to read it.
@@ -78,7 +82,7 @@ fn complete(db: &mut Connection) -> Result<(), DirectoryError> {
     Ok(change.commit()?)
 }
 
-fn refuse_newer(found: usize, known: usize) -> Result<(), DirectoryError> {
+pub(super) fn refuse_newer(found: usize, known: usize) -> Result<(), DirectoryError> {
     if found > known { Err(DirectoryError::Newer { found, known }) } else { Ok(()) }
 }
 

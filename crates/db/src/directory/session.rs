@@ -6,25 +6,37 @@ use rusqlite::types::ValueRef;
 use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior};
 
 use super::DirectoryError;
+use super::remote::{Purpose, Remote, RemoteTx};
 use crate::model::Bound;
 
 /// A connection to the directory's database.
-pub(super) struct Session(Connection);
+pub(super) enum Session {
+    /// To a SQLite file.
+    File(Connection),
+    /// To a PostgreSQL server.
+    Server(Remote),
+}
 
 /// A transaction: what it reads is of one moment, and what it changes is kept as a whole or not at all.
-pub(super) struct Tx<'s>(Transaction<'s>);
+pub(super) enum Tx<'s> {
+    File(Transaction<'s>),
+    Server(&'s RemoteTx<'s>),
+}
 
 /// A row of an answer: its values in the order that the query names them in.
 pub(super) struct Row(Vec<Bound>);
 
 impl Session {
-    pub(super) fn new(db: Connection) -> Self {
-        Self(db)
+    /// Whether it is to hold on to claims, for which it must be open.
+    pub(super) fn has_claims(&self) -> bool {
+        matches!(self, Self::Server(remote) if remote.has_claims())
     }
 
-    /// SQLite's count of the changes that other connections made.
-    pub(super) fn data_version(&self) -> Result<i64, DirectoryError> {
-        Ok(self.0.pragma_query_value(None, "data_version", |row| row.get(0))?)
+    /// Holds on to what is claimed, and to nothing else.
+    pub(super) fn keep_up(&mut self) {
+        if let Self::Server(remote) = self {
+            remote.keep_up();
+        }
     }
 
     /// Runs `work`, which only reads.
@@ -32,7 +44,7 @@ impl Session {
         &mut self,
         work: impl FnOnce(&Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.within(TransactionBehavior::Deferred, work)
+        self.within(TransactionBehavior::Deferred, Purpose::Look, work)
     }
 
     /// Runs `work` while nobody else changes anything. Where it fails, nothing has changed.
@@ -40,30 +52,53 @@ impl Session {
         &mut self,
         work: impl FnOnce(&Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.within(TransactionBehavior::Immediate, work)
+        self.within(TransactionBehavior::Immediate, Purpose::Change, work)
     }
 
     fn within<T, E: From<DirectoryError>>(
         &mut self,
         behavior: TransactionBehavior,
+        purpose: Purpose,
         work: impl FnOnce(&Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let tx = Tx(self.0.transaction_with_behavior(behavior).map_err(DirectoryError::from)?);
-        let done = work(&tx)?;
-        tx.0.commit().map_err(DirectoryError::from)?;
-        Ok(done)
+        match self {
+            Self::File(db) => in_file(db, behavior, work),
+            Self::Server(remote) => remote.within(purpose, |tx| work(&Tx::Server(tx))),
+        }
     }
+}
+
+/// Runs `work` as one transaction on a SQLite file.
+pub(super) fn in_file<T, E: From<DirectoryError>>(
+    db: &mut Connection,
+    behavior: TransactionBehavior,
+    work: impl FnOnce(&Tx<'_>) -> Result<T, E>,
+) -> Result<T, E> {
+    let tx = db.transaction_with_behavior(behavior).map_err(DirectoryError::from)?;
+    let tx = Tx::File(tx);
+    let done = work(&tx)?;
+    if let Tx::File(tx) = tx {
+        tx.commit().map_err(DirectoryError::from)?;
+    }
+    Ok(done)
 }
 
 impl Tx<'_> {
     /// Runs a statement. The answer is how many rows it changed.
     pub(super) fn execute(&self, sql: &str, values: &[Bound]) -> Result<usize, DirectoryError> {
-        Ok(self.bind(sql, values)?.raw_execute()?)
+        match self {
+            Self::File(tx) => Ok(bind(tx, sql, values)?.raw_execute()?),
+            Self::Server(tx) => Ok(usize::try_from(tx.run(sql, values)?.1).unwrap_or(usize::MAX)),
+        }
     }
 
     /// Runs a query and reads all of its answer.
     pub(super) fn rows(&self, sql: &str, values: &[Bound]) -> Result<Vec<Row>, DirectoryError> {
-        let mut statement = self.bind(sql, values)?;
+        let tx = match self {
+            Self::File(tx) => tx,
+            Self::Server(tx) => return Ok(tx.run(sql, values)?.0.into_iter().map(Row).collect()),
+        };
+        let mut statement = bind(tx, sql, values)?;
         let columns = statement.column_count();
         let mut found = statement.raw_query();
         let mut rows = Vec::new();
@@ -78,18 +113,22 @@ impl Tx<'_> {
     pub(super) fn row(&self, sql: &str, values: &[Bound]) -> Result<Option<Row>, DirectoryError> {
         Ok(self.rows(sql, values)?.pop())
     }
+}
 
-    fn bind(&self, sql: &str, values: &[Bound]) -> Result<CachedStatement<'_>, DirectoryError> {
-        let mut statement = self.0.prepare_cached(sql)?;
-        for (place, value) in values.iter().enumerate() {
-            // SQLite takes `$2` for a name, and numbers names as it meets them.
-            let name = format!("${}", place + 1);
-            let index = statement.parameter_index(&name)?;
-            let index = index.ok_or(rusqlite::Error::InvalidParameterName(name))?;
-            statement.raw_bind_parameter(index, value)?;
-        }
-        Ok(statement)
+fn bind<'t>(
+    tx: &'t Transaction<'_>,
+    sql: &str,
+    values: &[Bound],
+) -> Result<CachedStatement<'t>, DirectoryError> {
+    let mut statement = tx.prepare_cached(sql)?;
+    for (place, value) in values.iter().enumerate() {
+        // SQLite takes `$2` for a name, and numbers names as it meets them.
+        let name = format!("${}", place + 1);
+        let index = statement.parameter_index(&name)?;
+        let index = index.ok_or(rusqlite::Error::InvalidParameterName(name))?;
+        statement.raw_bind_parameter(index, value)?;
     }
+    Ok(statement)
 }
 
 impl Row {

@@ -1,6 +1,5 @@
 //! The two threads of the directory: one makes changes, one looks for those that other processes made.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::time::Duration;
@@ -11,7 +10,8 @@ use super::memory::Memory;
 use super::session::{Session, Tx};
 use super::{Directory, DirectoryError};
 
-/// How often another process's changes are looked for. They must be seen within a second.
+/// How often another process's changes are looked for. They must be seen within a second, and by a server they are told
+/// of at once: what it has not told of, a connection that broke off without a word for one, is found by this.
 const LOOK: Duration = Duration::from_millis(200);
 
 /// How many changes and questions may wait for their turn: each is done in less than a millisecond, unless another
@@ -24,24 +24,58 @@ type Work = Box<dyn FnOnce(&mut Session, &Memory) + Send>;
 /// The way to the threads, which end when this is dropped.
 pub(super) struct Owner {
     work: SyncSender<Work>,
-    /// Never sent on: that it is gone ends the thread that looks.
-    _looks: mpsc::Sender<Infallible>,
+    looks: mpsc::Sender<Wake>,
+}
+
+/// What the thread that looks is woken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wake {
+    /// Something may have changed.
+    Look,
+    /// The directory is closed.
+    End,
 }
 
 impl Owner {
-    /// Starts both threads; `session` is the connection for changes.
-    pub(super) fn start(mut session: Session, memory: &Arc<Memory>) -> Result<Self, DirectoryError> {
+    /// Starts both threads; `session` is the connection for changes, and whoever has `looks` wakes the one that looks.
+    pub(super) fn start(
+        mut session: Session,
+        memory: &Arc<Memory>,
+        (looks, woken): (mpsc::Sender<Wake>, Receiver<Wake>),
+    ) -> Result<Self, DirectoryError> {
         let (work, waiting) = mpsc::sync_channel::<Work>(WAITING);
-        let (looks, ended) = mpsc::channel();
         let (to_change, to_look) = (Arc::clone(memory), Arc::clone(memory));
         spawn("tenantry-directory", move || {
-            while let Ok(work) = waiting.recv() {
+            while let Some(work) = next(&mut session, &waiting) {
                 work(&mut session, &to_change);
             }
         })?;
-        spawn("tenantry-look", move || look(&to_look, &ended))?;
-        Ok(Self { work, _looks: looks })
+        spawn("tenantry-look", move || look(&to_look, &woken))?;
+        Ok(Self { work, looks })
     }
+
+    /// Gives a session work that nobody waits for. Where there is too much already, what is before it does as well.
+    pub(super) fn nudge(&self) {
+        let _ = self.work.try_send(Box::new(|session, _| session.keep_up()));
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        let _ = self.looks.send(Wake::End);
+    }
+}
+
+/// The next work, once there is any. Until then the session holds on to what was claimed by it.
+fn next(session: &mut Session, waiting: &Receiver<Work>) -> Option<Work> {
+    while session.has_claims() {
+        match waiting.recv_timeout(LOOK) {
+            Ok(work) => return Some(work),
+            Err(RecvTimeoutError::Timeout) => session.keep_up(),
+            Err(RecvTimeoutError::Disconnected) => return None,
+        }
+    }
+    waiting.recv().ok()
 }
 
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), DirectoryError> {
@@ -49,8 +83,14 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), Director
     started.map(drop).map_err(DirectoryError::NoThread)
 }
 
-fn look(memory: &Memory, ended: &Receiver<Infallible>) {
-    while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(LOOK) {
+fn look(memory: &Memory, woken: &Receiver<Wake>) {
+    while let Ok(Wake::Look) | Err(RecvTimeoutError::Timeout) = woken.recv_timeout(LOOK) {
+        // One look is enough for all that was told before it.
+        while let Ok(wake) = woken.try_recv() {
+            if wake == Wake::End {
+                return;
+            }
+        }
         // It is logged where it happens, and shows in how long memory has not been seen to be up to date.
         let _ = memory.catch_up();
     }
@@ -75,7 +115,7 @@ impl Directory {
 
     /// Runs `work` on the connection for changes. When it answers, memory holds what it changed; where that can't be,
     /// the answer is [`DirectoryError::Unseen`].
-    async fn call<T: Send + 'static, E: From<DirectoryError> + Send + 'static>(
+    pub(super) async fn call<T: Send + 'static, E: From<DirectoryError> + Send + 'static>(
         &self,
         work: impl FnOnce(&mut Session) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E> {

@@ -9,7 +9,7 @@ use tenantry_core::{Alias, HostName, Isolation, Placement, Slug, TenantId, Tenan
 use super::files::{self, FileError};
 use super::making::{copy_all, is_database};
 use super::on_server::OnServerError;
-use super::owner::{OwnerLock, random_name};
+use super::owner::{Owner, random_name};
 use super::reconcile::ReconcileError;
 use super::template::TemplateError;
 use super::to_the_end;
@@ -52,7 +52,7 @@ pub enum Home {
 }
 
 /// Raised when tenants can't be made. None of those asked for has been, unless the directory could not be read back
-/// ([`DirectoryError::Unseen`]): then all have been, or `reconcile` takes all of them back.
+/// ([`DirectoryError::Unseen`]) or its server went away ([`DirectoryError::InDoubt`]): then all have been, or `reconcile` takes all of them back.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CreateError {
@@ -154,13 +154,13 @@ impl Instance {
         wanted: Vec<NewTenant>,
         made: impl Fn(usize) + Send,
     ) -> Result<Vec<Arc<TenantRecord>>, CreateError> {
-        let (work, template, _owner) = match self.begin(wanted.clone()).await {
+        let (work, template, owner) = match self.begin(wanted.clone()).await {
             Err(error) if error.is_conflict() && self.end_what_is_left().await? => self.begin(wanted).await?,
             begun => begun?,
         };
-        if let Err(error) = self.make(&work, template.as_ref(), made).await {
-            // Active already, though this process can't see it: other processes may be serving them by now.
-            if matches!(error, CreateError::Directory(DirectoryError::Unseen(_))) {
+        if let Err(error) = self.make(&work, template.as_ref(), &owner, made).await {
+            // Active already, though this process can't see it, or perhaps: other processes may be serving them by now.
+            if matches!(error, CreateError::Directory(DirectoryError::Unseen(_) | DirectoryError::InDoubt)) {
                 return Err(error);
             }
             let taken_back = self.undo(&work).await;
@@ -172,15 +172,12 @@ impl Instance {
 
     /// Enters tenants in the directory, and its journal; the template of their data, if any needs one, and the owner, who
     /// must be held until they are made.
-    async fn begin(
-        &self,
-        wanted: Vec<NewTenant>,
-    ) -> Result<(Work, Option<Arc<[u8]>>, OwnerLock), CreateError> {
+    async fn begin(&self, wanted: Vec<NewTenant>) -> Result<(Work, Option<Arc<[u8]>>, Owner), CreateError> {
         let rows = wanted.into_iter().map(|new| self.row(new)).collect::<Result<Vec<_>, _>>()?;
         let needs_template = rows.iter().any(|row| !row.existed && self.server_of(row).is_none());
         let template = if needs_template { Some(self.template().await?) } else { None };
         self.note_servers(&rows).await?;
-        let owner = OwnerLock::new(&self.0.places.journal())?;
+        let owner = self.new_owner::<CreateError>().await?;
         let ids = self.0.directory.begin_create(rows.clone(), owner.name()).await?;
         Ok((ids.into_iter().zip(rows).collect(), template, owner))
     }
@@ -220,7 +217,8 @@ impl Instance {
         };
         let existed = self.exists(&placement)?;
         let name = new.name.unwrap_or_else(|| TenantName::from(&new.slug));
-        Ok(NewRow { slug: new.slug, name, domains: new.domains, placement, existed })
+        let folder = self.folder_for(&placement)?;
+        Ok(NewRow { slug: new.slug, name, domains: new.domains, placement, existed, folder })
     }
 
     /// How a new tenant is kept apart on a server.
@@ -282,6 +280,7 @@ impl Instance {
         &self,
         work: &[(TenantId, NewRow)],
         template: Option<&Arc<[u8]>>,
+        owner: &Owner,
         made: impl Fn(usize) + Send,
     ) -> Result<(), CreateError> {
         for (batch, done) in work.chunks(BATCH).zip(1..) {
@@ -303,7 +302,7 @@ impl Instance {
             made(work.len().min(done * BATCH));
         }
         let ids = work.iter().map(|(id, _)| *id).collect();
-        Ok(self.0.directory.end_create(ids, self.version()).await?)
+        Ok(self.0.directory.end_create(ids, self.version(), owner.name()).await?)
     }
 
     /// Brings a database that was there before up to the history.

@@ -8,6 +8,7 @@ use tracing::Instrument;
 
 mod create;
 mod files;
+mod folder;
 mod making;
 mod migrate;
 mod on_server;

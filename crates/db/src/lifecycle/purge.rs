@@ -6,7 +6,6 @@ use tenantry_core::{Placement, Status, TenantId, Transition, TransitionError};
 use super::create::UndoError;
 use super::files::{self, FileError};
 use super::on_server::OnServerError;
-use super::owner::OwnerLock;
 use super::to_the_end;
 use crate::Instance;
 use crate::directory::{ChangeError, DirectoryError};
@@ -32,6 +31,9 @@ pub enum PurgeError {
     /// Its purge has begun already.
     #[error("its purge has begun already; `reconcile` ends it")]
     Begun,
+    /// Its files are in the data folder of another machine.
+    #[error("its files are in another data folder: do it where they are")]
+    Elsewhere,
     /// A process still has its data open. The purge has begun, and reconcile ends it.
     #[error(
         "another process still has the tenant's data open; `reconcile` ends the purge once it has let go"
@@ -71,7 +73,10 @@ impl Instance {
         to_the_end(async move {
             let record = instance.0.directory.record_by_id(id).ok_or(PurgeError::Unknown)?;
             instance.heard_of_deletion(&record).await?;
-            let owner = OwnerLock::new(&instance.0.places.journal())?;
+            if instance.is_elsewhere::<PurgeError>(id, &record.placement).await? {
+                return Err(PurgeError::Elsewhere);
+            }
+            let owner = instance.new_owner::<PurgeError>().await?;
             instance.0.directory.begin_purge(id, owner.name()).await?;
             instance.end_purge(id, &record.placement).await
         })

@@ -3,7 +3,7 @@
 use std::fs;
 
 use serde::Serialize;
-use tenantry_core::{OpaqueName, Slug, TenantId};
+use tenantry_core::{OpaqueName, Slug, TenantId, TenantRecord};
 
 use super::files::FileError;
 use super::owner::OwnerLock;
@@ -51,11 +51,8 @@ impl Instance {
                     continue;
                 }
             };
-            let Some(_owner) = OwnerLock::succeed(&journal, &entry.owner)? else { continue };
-            // Its owner may have ended it since it was read, and then it is no failure to be undone.
-            if self.0.directory.journal().await?.contains(&Ok(entry.clone())) {
-                self.end(&entry, &mut reconciled).await;
-            }
+            let Some(_owner) = self.succeed::<ReconcileError>(&entry).await? else { continue };
+            self.end(&entry, &mut reconciled).await;
         }
         let templates = self.0.places.template();
         template::sweep_unfinished(&templates, &journal)?;
@@ -89,20 +86,23 @@ impl Instance {
             return;
         };
         let slug = record.slug.clone();
-        let ended = match entry.operation {
-            Operation::Create => {
-                let undone = self.undo_create(record.id, &record.placement, entry.existed).await;
-                undone.map_err(PurgeError::from)
-            }
-            Operation::Purge => self.end_purge(record.id, &record.placement).await,
-        };
-        match (ended, entry.operation) {
+        match (self.end_entry(entry, &record).await, entry.operation) {
             (Err(error), _) => {
                 tracing::warn!(%error, %slug, "a change of this tenant can't be ended just now");
                 reconciled.left.push((slug.to_string(), error.to_string()));
             }
             (Ok(()), Operation::Create) => reconciled.undone.push(slug),
             (Ok(()), Operation::Purge) => reconciled.purged.push(slug),
+        }
+    }
+
+    async fn end_entry(&self, entry: &Entry, record: &TenantRecord) -> Result<(), PurgeError> {
+        if self.is_elsewhere::<PurgeError>(record.id, &record.placement).await? {
+            return Err(PurgeError::Elsewhere);
+        }
+        match entry.operation {
+            Operation::Create => Ok(self.undo_create(record.id, &record.placement, entry.existed).await?),
+            Operation::Purge => self.end_purge(record.id, &record.placement).await,
         }
     }
 }

@@ -46,6 +46,13 @@ pub enum PlaceError {
         #[source]
         error: io::Error,
     },
+    /// `DB_DEFAULT` would hold a directory, and there is one in the data folder.
+    #[error(
+        "{file} is a directory of tenants, and DB_DEFAULT, a PostgreSQL server, would hold another: set \
+         DIRECTORY_URL={file} to go on with the file, or move it away",
+        file = .0.display()
+    )]
+    TwoDirectories(PathBuf),
     /// Anyone on this machine could put files of their own in the place of the instance's.
     #[error("anyone can write to {folder}: `chmod o-w {folder}`, or name a folder inside it", folder = .0.display())]
     Open(PathBuf),

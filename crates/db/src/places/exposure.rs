@@ -43,8 +43,10 @@ impl Places {
         exposed.extend(
             folders.iter().flat_map(|folder| files_in(folder)).filter_map(|file| private(&file, "600")),
         );
-        if !folders.iter().any(|folder| self.directory.parent() == Some(folder)) {
-            exposed.extend(private(&self.directory, "600"));
+        if let Some(file) = self.directory.file()
+            && !folders.iter().any(|folder| file.parent() == Some(folder))
+        {
+            exposed.extend(private(file, "600"));
         }
         for location in self.locations.values() {
             if let Local::File(file) = location {

@@ -24,7 +24,7 @@ const STATEMENTS: usize = 256;
 const TENANTS: usize = 200;
 
 /// How long a connection may take to open, unless its URL says so.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long it may take to prove that a connection is clean.
 const PROOF_TIMEOUT: Duration = Duration::from_secs(5);
@@ -345,7 +345,7 @@ fn timed<'a>(begin: &'a Setting, timeouts: Option<&str>) -> Cow<'a, str> {
 }
 
 /// Fails closed: a role that can't be looked up is as good as an unsafe one.
-async fn refuse_unsafe(client: &Client, role: &str) -> Result<(), PostgresError> {
+pub(super) async fn refuse_unsafe(client: &Client, role: &str) -> Result<(), PostgresError> {
     let answered = client.simple_query(IS_UNSAFE).await?;
     let safe = answered.iter().any(|message| match message {
         SimpleQueryMessage::Row(row) => row.get(0) == Some("f"),
@@ -354,7 +354,7 @@ async fn refuse_unsafe(client: &Client, role: &str) -> Result<(), PostgresError>
     if safe { Ok(()) } else { Err(PostgresError::UnsafeRole(role.to_owned())) }
 }
 
-async fn collect(stream: RowStream) -> Result<Answer, PostgresError> {
+pub(super) async fn collect(stream: RowStream) -> Result<Answer, PostgresError> {
     let mut stream = std::pin::pin!(stream);
     let (mut rows, mut room) = (Vec::new(), MOST_BYTES);
     while let Some(row) = stream.try_next().await? {

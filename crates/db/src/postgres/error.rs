@@ -16,6 +16,9 @@ pub(crate) enum PostgresError {
         "the role {0} is a superuser or bypasses row-level security, or may become one that does: name another"
     )]
     UnsafeRole(String),
+    /// What answers hands its connections on to many, and none of them lasts for who needs one for itself.
+    #[error("what answers there is a pooler such as PgBouncer: name the server itself")]
+    Pooled,
     /// The tenant's database or schema is not there.
     #[error("the tenant's data is not there")]
     Gone,
@@ -83,6 +86,16 @@ impl PostgresError {
         let refusal = error.as_db_error()?;
         let untold = *refusal.code() == SqlState::UNIQUE_VIOLATION && refusal.detail().is_none();
         refusal.constraint().filter(|_| untold)
+    }
+
+    /// Whether the server's disk is full.
+    pub(crate) fn is_full_disk(&self) -> bool {
+        self.code() == Some(&SqlState::DISK_FULL)
+    }
+
+    /// Whether a lock could not be had in time.
+    pub(crate) fn is_lock_timeout(&self) -> bool {
+        self.code() == Some(&SqlState::LOCK_NOT_AVAILABLE)
     }
 
     /// Whether it is for want of a table: perhaps of the whole schema.

@@ -15,9 +15,9 @@ pub(crate) fn query_error(error: PostgresError) -> QueryError {
         PostgresError::Gone => QueryError::Gone,
         PostgresError::Unique { columns } => QueryError::Unique { columns },
         PostgresError::TransactionEnded => QueryError::TransactionEnded,
-        unreachable @ (PostgresError::Unreachable(_) | PostgresError::UnsafeRole(_)) => {
-            QueryError::Unreachable(unreachable.into())
-        }
+        unreachable @ (PostgresError::Unreachable(_)
+        | PostgresError::UnsafeRole(_)
+        | PostgresError::Pooled) => QueryError::Unreachable(unreachable.into()),
         // Inside a transaction it can't be prepared anew: the whole of it has to be tried again.
         outdated if outdated.is_outdated_plan() => QueryError::Conflict,
         PostgresError::Refused(error) => match error.as_db_error().and_then(refusal) {

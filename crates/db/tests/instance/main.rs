@@ -11,6 +11,7 @@ mod doors;
 mod faults;
 mod migrating;
 mod opening;
+mod out_of_sight;
 mod purging;
 mod raw_sql;
 mod statuses;

@@ -90,7 +90,7 @@ impl Context {
     /// Opens the instance if there is one, and makes nothing.
     pub(super) fn open_if_there(&self) -> Result<Option<Instance>, Failure> {
         let config = self.config(DEADLINE);
-        let instance = config.is_there().then(|| Instance::open(config, self.app.registry()));
+        let instance = config.is_there()?.then(|| Instance::open(config, self.app.registry()));
         Ok(instance.transpose()?)
     }
 

@@ -117,8 +117,11 @@ settings! {
     /// The folder with the instance's own files: the directory, the secret key, and the tenants that are placed
     /// nowhere else. Made when it is not there. `--data` sets it too.
     data_dir "DATA_DIR": PathBuf = Fallback::Text("./data");
-    /// The directory: the file that knows the tenants, their domains and the operators.
-    directory_url "DIRECTORY_URL": Option<FilePath> = Fallback::Unset("a file in the data folder");
+    /// The file of the directory, which knows the tenants, their domains and the operators. Without it, and with `DB_DEFAULT`
+    /// a PostgreSQL server, the directory is the schema `tenantry` of that database, and several servers on several machines
+    /// share it: each needs the same `SECRET_KEY`. It belongs to the role of `DB_DEFAULT_OWNER`; the one that serves has no right
+    /// to it. That URL leads to the server itself, not to PgBouncer.
+    directory_url "DIRECTORY_URL": Option<FilePath> = Fallback::Unset("`DB_DEFAULT` where that is a PostgreSQL server, else a file in the data folder");
     /// Serves each tenant at SLUG.BASE_DOMAIN too, beside its own domains.
     base_domain "BASE_DOMAIN": Option<HostName> = Fallback::Unset("off: only a tenant's own domains lead to it");
     /// Where the server listens. An address given to `serve` wins.
