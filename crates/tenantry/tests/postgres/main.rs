@@ -11,4 +11,5 @@ mod place;
 mod preparing;
 mod proxy;
 mod serving;
+mod sharing;
 mod vacuum;
