@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tenantry_core::OpaqueName;
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use super::DirectoryError;
+use super::{DirectoryError, LONGEST_UNSEEN};
 use crate::migrate::chain;
 use crate::model::Bound;
 use crate::postgres::{Direct, DirectWay, PostgresError, PostgresUrl, Rows};
@@ -36,6 +36,9 @@ const LOOK_PATIENCE: Duration = Duration::from_secs(3);
 
 /// More than the server waits for a lock.
 const CHANGE_PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long a server that went away at a change's end is waited for, to be asked what came of it. By then nobody is served.
+const SETTLE_PATIENCE: Duration = LONGEST_UNSEEN;
 
 /// For all of a large directory.
 const WHOLE_PATIENCE: Duration = Duration::from_secs(60);
@@ -236,7 +239,7 @@ impl Remote {
         let asked =
             format!("BEGIN; SELECT NULL FROM instance FOR UPDATE; SELECT pg_xact_status('{id}'); COMMIT");
         let begun = Instant::now();
-        while begun.elapsed() < CHANGE_PATIENCE {
+        while begun.elapsed() < SETTLE_PATIENCE {
             if self.open().is_err() {
                 self.way.pause();
                 continue;
