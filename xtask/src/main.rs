@@ -8,6 +8,7 @@
 
 mod bench;
 mod columns;
+mod echo;
 mod postgres;
 mod python;
 mod test;

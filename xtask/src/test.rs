@@ -4,6 +4,7 @@ use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use crate::columns::Columns;
+use crate::echo::Echo;
 use crate::postgres::{self, Servers};
 use crate::{python, tools};
 
@@ -25,10 +26,12 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode, String> {
         .env(postgres::BOUNCED, servers.bounced_urls())
         .env(postgres::PSQL, servers.psql());
     let mut columns = Columns::default();
+    let mut echo = Echo::new()?;
     let status = tools::status_by_line(&mut cargo, |line| {
-        println!("{line}");
+        echo.line(line);
         columns.note(line);
     })?;
+    echo.end()?;
     if !columns.is_empty() {
         println!("{columns}");
     }
