@@ -1,6 +1,7 @@
 //! Several machines that share a directory on PostgreSQL: what one changes, all go by; what one was killed at, another ends.
 
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use reqwest::StatusCode;
@@ -10,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::common::server::PATIENCE;
 use crate::common::{PASSWORD, Server};
-use crate::place::{Place, on_each};
+use crate::place::{Place, connect, on_each};
 use crate::proxy::Proxy;
 
 /// A machine: a data folder, and settings by which the directory is on the server.
@@ -86,6 +87,23 @@ impl Place {
     /// Changes of several steps that are under way.
     async fn under_way(&self) -> i64 {
         self.count("SELECT count(*) FROM tenantry.journal").await
+    }
+
+    /// To the roles it is as if the server were being started again: who is connected is put out, and nobody gets in.
+    async fn go_away(&self) {
+        let name = &self.name;
+        let outside = connect(&self.administrators).await;
+        let closed = format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false");
+        outside.batch_execute(&closed).await.unwrap();
+        let put_out = format!(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{name}' AND usename LIKE '{name}%'"
+        );
+        outside.batch_execute(&put_out).await.unwrap();
+    }
+
+    async fn come_back(&self) {
+        let open = format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", self.name);
+        connect(&self.administrators).await.batch_execute(&open).await.unwrap();
     }
 
     /// Ends the connections of a machine to the directory; how many there were.
@@ -234,19 +252,12 @@ async fn what_a_living_machine_does_no_other_ends() {
 async fn a_directory_that_is_away_is_told_and_then_nobody_is_served_for_long() {
     on_each(async |place| {
         let (machine, other) = (Machine::new(&place), Machine::new(&place));
-        other.ok("tenant create acme --domain acme.example");
+        // In a file of this machine's: only for want of the directory it is not served.
+        machine.ok("tenant create acme --domain acme.example --server local");
         let server = machine.serve();
         server.until("acme.example", StatusCode::OK).await;
 
-        // To those who connect, as a server that is being started again.
-        let outside = crate::place::connect(&place.administrators).await;
-        let name = &place.name;
-        let away = format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false");
-        outside.batch_execute(&away).await.unwrap();
-        let ended = format!(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}' AND usename LIKE '{name}%'"
-        );
-        outside.batch_execute(&ended).await.unwrap();
+        place.go_away().await;
         server.until("acme.example", StatusCode::SERVICE_UNAVAILABLE).await;
         let begun = Instant::now();
         while server.get("acme.example", "/readyz", "").await.status() == StatusCode::OK {
@@ -257,12 +268,73 @@ async fn a_directory_that_is_away_is_told_and_then_nobody_is_served_for_long() {
             let refused = other.command(words).output().unwrap();
             let said = String::from_utf8(refused.stderr).unwrap();
             assert!(!refused.status.success(), "{words}");
-            let expected = format!("the directory at postgres://{name}_owner@{}/{name} can't be reached", place.address);
+            let expected = format!(
+                "the directory at postgres://{0}_owner@{1}/{0} can't be reached",
+                place.name, place.address
+            );
             assert!(said.contains(&expected) && !said.contains("hush"), "{words}: {said}");
         }
-        outside.batch_execute(&away.replace("false", "true")).await.unwrap();
+        place.come_back().await;
         server.until("acme.example", StatusCode::OK).await;
         assert_eq!(other.tenants(), [("acme".to_owned(), "active".to_owned())]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_started_again_under_load_loses_nothing_it_acknowledged() {
+    on_each(async |place| {
+        let machines = [Machine::new(&place), Machine::new(&place)];
+        let third = Machine::new(&place);
+        third.ok("tenant create acme --domain acme.example");
+        let servers = machines.each_ref().map(Machine::serve);
+        let over = AtomicBool::new(false);
+        let asking = async {
+            while !over.load(Ordering::SeqCst) {
+                for server in &servers {
+                    let status = server.get("acme.example", "/admin/login/", "").await.status();
+                    assert!(matches!(status, StatusCode::OK | StatusCode::SERVICE_UNAVAILABLE), "{status}");
+                }
+            }
+        };
+        let making = async {
+            let mut acknowledged = vec!["acme".to_owned()];
+            for number in 0..4 {
+                let slug = format!("t-{number}");
+                let command = third.spawn(&format!("tenant create {slug} --domain {slug}.example"));
+                if number % 2 == 0 {
+                    // While it is under way, or has just been.
+                    let (before, begun) = (i64::try_from(acknowledged.len()).unwrap(), Instant::now());
+                    while place.count("SELECT count(*) FROM tenantry.tenant").await <= before {
+                        assert!(begun.elapsed() < PATIENCE, "{slug} is not begun");
+                    }
+                    place.go_away().await;
+                    place.come_back().await;
+                }
+                let ended =
+                    tokio::task::spawn_blocking(|| command.wait_with_output().unwrap()).await.unwrap();
+                acknowledged.extend(ended.status.success().then_some(slug));
+            }
+            over.store(true, Ordering::SeqCst);
+            acknowledged
+        };
+        let ((), acknowledged) = tokio::join!(asking, making);
+        third.ok("reconcile");
+        for (server, slug) in
+            servers.iter().flat_map(|server| acknowledged.iter().map(move |slug| (server, slug)))
+        {
+            server.until(&format!("{slug}.example"), StatusCode::OK).await;
+        }
+        let tenants = third.tenants();
+        assert!(tenants.iter().all(|(_, status)| status == "active"), "{tenants:?}");
+        assert!(
+            acknowledged.iter().all(|slug| tenants.iter().any(|(there, _)| there == slug)),
+            "{tenants:?}"
+        );
+        assert_eq!(
+            (place.places().await, place.under_way().await),
+            (i64::try_from(tenants.len()).unwrap(), 0)
+        );
     })
     .await;
 }
