@@ -22,7 +22,8 @@ const SETTINGS: [(&str, &str); 10] = [
     ("search_path", "tenantry"),
     ("statement_timeout", "60s"),
     ("lock_timeout", "10s"),
-    ("idle_in_transaction_session_timeout", "10s"),
+    // Shorter than others wait for a lock: what a machine that is gone has begun is over by then.
+    ("idle_in_transaction_session_timeout", "5s"),
     ("idle_session_timeout", "0"),
     ("tcp_keepalives_idle", "10"),
     ("tcp_keepalives_interval", "5"),
@@ -104,8 +105,7 @@ impl Way {
         Ok(Arc::new(Self { direct, place, background, claims }))
     }
 
-    /// Waits for what a connection is to do. What takes longer than `patience` ends the connection: an answer that comes
-    /// later would be taken for another one's.
+    /// Waits for what a connection is to do. What takes longer than `patience` is as if the connection were lost.
     fn wait<T>(
         &self,
         patience: Duration,
@@ -214,9 +214,10 @@ impl Remote {
         let opened = self.way.wait(WHOLE_PATIENCE, opening);
         self.direct = Some(opened.map_err(|error| self.way.error(error))?);
         self.connections += 1;
-        if listens {
-            // Before anything is read: what changes after that is heard of.
-            self.ask(LOOK_PATIENCE, LISTEN).map_err(|error| self.way.error(error))?;
+        // Before anything is read: what changes after that is heard of.
+        if listens && let Err(error) = self.ask(LOOK_PATIENCE, LISTEN) {
+            self.direct = None;
+            return Err(self.way.error(error));
         }
         Ok(())
     }
@@ -267,7 +268,12 @@ impl Remote {
             return Ok(false);
         }
         self.connect()?;
-        let got = self.lock(name).map_err(|error| self.way.error(error))?;
+        let locked = self.lock(name);
+        if locked.is_err() {
+            // The lock may be held all the same, and ends with the connection.
+            self.direct = None;
+        }
+        let got = locked.map_err(|error| self.way.error(error))?;
         if got {
             self.way.claims().insert(name.clone());
         }
