@@ -14,6 +14,7 @@ mod memory;
 mod operator;
 mod read;
 mod schema;
+mod stats;
 mod thread;
 mod version;
 
@@ -36,6 +37,7 @@ pub(crate) use memory::LONGEST_UNSEEN;
 use memory::Memory;
 pub use operator::{AddOperatorError, Operator, check_operator_name};
 pub use read::{AuditEntry, TenantDetails};
+pub use stats::DirectoryStats;
 use thread::Owner;
 pub(crate) use version::{Noted, Version};
 

@@ -7,6 +7,7 @@ mod bind;
 mod budget;
 mod cancel;
 mod connection;
+mod counts;
 mod door;
 mod error;
 mod passfile;
@@ -22,6 +23,7 @@ mod transaction;
 mod unique;
 mod url;
 
+pub use counts::ServerStats;
 pub(crate) use door::{Access, Door};
 pub(crate) use error::PostgresError;
 pub(crate) use pool::{Server, ServerConfig};

@@ -12,6 +12,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::budget::{Budget, Database, Grant, Idle, Waiting};
 use super::connection::{Connection, Timeouts};
+use super::counts::{Counts, ServerStats};
 use super::error::PostgresError;
 use super::tls::{self, TlsError};
 use super::unique::UniqueIndexes;
@@ -31,17 +32,6 @@ pub(crate) struct ServerConfig {
     pub(crate) lock: Duration,
 }
 
-/// What a server's pool holds just now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ServerStats {
-    /// Connections that are open.
-    pub(crate) open: usize,
-    /// Those of them that nobody uses.
-    pub(crate) idle: usize,
-    /// Operations that wait for one.
-    pub(crate) waiting: usize,
-}
-
 /// One PostgreSQL server. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Server(Arc<Shared>);
@@ -51,6 +41,7 @@ struct Shared {
     tls: MakeRustlsConnect,
     config: ServerConfig,
     budget: Mutex<Budget>,
+    counts: Counts,
     /// When the server could last not be reached, if it has not been since.
     unreachable: Mutex<Option<Instant>>,
     /// Of the tables that tenants share there.
@@ -86,8 +77,8 @@ impl Server {
         let tls = tls::connector(&url)?;
         let budget = Mutex::new(Budget::new(config.connections));
         let (unreachable, ended) = (Mutex::new(None), Notify::new());
-        let unique = Arc::default();
-        Ok(Self(Arc::new(Shared { url, tls, config, budget, unreachable, unique, ended })))
+        let (counts, unique) = (Counts::default(), Arc::default());
+        Ok(Self(Arc::new(Shared { url, tls, config, budget, counts, unreachable, unique, ended })))
     }
 
     /// Whether a connection can be opened within `patience`, and as a role that may be used. Where it can't be, who asks
@@ -104,6 +95,7 @@ impl Server {
 
     /// Remembers whether the server could be reached.
     fn note(&self, opened: &Result<Connection, PostgresError>) {
+        self.0.counts.opened(opened);
         let kept_from_all = opened.as_ref().is_err_and(PostgresError::is_of_server);
         *self.unreachable() = kept_from_all.then(Instant::now);
     }
@@ -125,16 +117,25 @@ impl Server {
     }
 
     pub(crate) fn stats(&self) -> ServerStats {
-        let budget = self.budget();
-        ServerStats { open: budget.open(), idle: budget.idle(), waiting: budget.waiting() }
+        let held = self.budget().stats();
+        self.0.counts.beside(held)
     }
 
     /// Lends `tenant` a connection to the database that the URL names, or to one of its own.
     pub(super) async fn lend(&self, tenant: TenantId, database: Database) -> Result<Lent, PostgresError> {
+        let lent = self.lend_opened(tenant, database).await;
+        self.0.counts.asked(&lent);
+        lent
+    }
+
+    async fn lend_opened(&self, tenant: TenantId, database: Database) -> Result<Lent, PostgresError> {
         let lent = match self.ask(tenant, &database)? {
             Asked::Lent(lent) => lent,
-            // Nobody answers once the server is being closed.
-            Asked::Waits(granted) => granted.await.map_err(|_| PostgresError::Closed)?,
+            Asked::Waits(granted) => {
+                let _counted = self.0.counts.wait();
+                // Nobody answers once the server is being closed.
+                granted.await.map_err(|_| PostgresError::Closed)?
+            }
         };
         lent.opened().await
     }
@@ -263,6 +264,7 @@ impl Drop for Lent {
                 runtime.spawn(async move {
                     connection.clean().await;
                     let clean = connection.is_usable();
+                    server.0.counts.proved(clean);
                     server.put_back(tenant, clean.then_some(Idle::new(connection, database)));
                 });
             }
