@@ -150,6 +150,18 @@ impl Budget {
         }
     }
 
+    /// Takes room for a connection that nobody is lent, where there is some that nobody has.
+    pub(super) fn take_room(&mut self) -> bool {
+        let room = !self.closed && self.open < self.most;
+        self.open += usize::from(room);
+        room
+    }
+
+    /// Gives the room of such a connection back.
+    pub(super) fn give_room(&mut self) {
+        self.open -= 1;
+    }
+
     /// The next who waits and may have a connection, with what it gets.
     pub(super) fn next(&mut self) -> Option<(TenantId, Waiting, Grant)> {
         for _ in 0..self.turns.len() {

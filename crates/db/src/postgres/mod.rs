@@ -10,6 +10,7 @@ mod connection;
 mod counts;
 mod door;
 mod error;
+mod glance;
 mod passfile;
 mod pool;
 mod quote;
