@@ -18,7 +18,8 @@ pub(crate) struct Seen {
     pub(crate) requests: u32,
     /// How long it took.
     pub(crate) microseconds: u32,
-    failed: u32,
+    /// Those of them that were not answered, or with another status than 2xx and 3xx.
+    pub(crate) failed: u32,
     /// Half of the answers came within so many microseconds.
     pub(crate) p50: u32,
     /// And all but a hundredth of them within so many.
@@ -34,18 +35,30 @@ impl Seen {
 
 /// Asks for the notes of so many tenants for some seconds; `writes` of a hundred requests add a note instead.
 pub(crate) fn ask(server: &Server, seconds: u16, writes: u32, tenants: usize) -> Result<Seen, Fault> {
-    let script = script()?;
-    let mut wrk = Command::new("wrk");
-    wrk.arg(format!("-c{CONNECTIONS}")).args(["-t1", &format!("-d{seconds}s"), "--latency", "-s"]);
-    wrk.arg(script.path()).arg(server.address()).arg("--");
-    let asked = wrk.args([tenants.to_string(), writes.to_string()]).stderr(Stdio::inherit()).output()?;
-    let output = String::from_utf8(asked.stdout)?;
-    let line = output.lines().find(|line| line.starts_with('{')).ok_or("wrk did not say what it saw")?;
-    let seen: Seen = serde_json::from_str(line)?;
+    let seen = press(server.address(), seconds, writes, tenants)?;
     match seen.failed {
         0 => Ok(seen),
         failed => Err(format!("{failed} of {} requests failed", seen.requests).into()),
     }
+}
+
+/// The same, whether requests fail or not.
+pub(crate) fn press(address: &str, seconds: u16, writes: u32, tenants: usize) -> Result<Seen, Fault> {
+    let script = script()?;
+    let mut wrk = Command::new("wrk");
+    wrk.arg(format!("-c{CONNECTIONS}")).args([
+        "-t1",
+        &format!("-d{seconds}s"),
+        "--timeout",
+        "1m",
+        "--latency",
+        "-s",
+    ]);
+    wrk.arg(script.path()).arg(address).arg("--");
+    let asked = wrk.args([tenants.to_string(), writes.to_string()]).stderr(Stdio::inherit()).output()?;
+    let output = String::from_utf8(asked.stdout)?;
+    let line = output.lines().find(|line| line.starts_with('{')).ok_or("wrk did not say what it saw")?;
+    Ok(serde_json::from_str(line)?)
 }
 
 /// One slow report after the other, for as long as it is held.

@@ -31,6 +31,11 @@ impl Report {
         self.lines.push([what.into(), asked.into(), measured, if met { "yes" } else { "no" }.to_owned()]);
     }
 
+    /// A figure that stands beside others for comparison: nothing was asked of it.
+    pub(crate) fn beside(&mut self, what: impl Into<String>, measured: String) {
+        self.lines.push([what.into(), "for comparison".to_owned(), measured, "–".to_owned()]);
+    }
+
     /// What one side did under a load.
     pub(crate) fn side(&mut self, load: &str, of: &str, figures: &[String; 6]) {
         self.sides.push([load, of].into_iter().map(str::to_owned).chain(figures.iter().cloned()).collect());

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::columns::Columns;
 use crate::echo::Echo;
-use crate::postgres::{self, Servers};
+use crate::postgres::{self, CONNECTIONS, Servers};
 use crate::{python, tools};
 
 /// Runs the unit, integration and documentation tests of every crate.
@@ -16,7 +16,7 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode, String> {
     let python = python::for_tests()?;
     // Ctrl-C reaches cargo and the tests as well. This process lives on until they have ended, to remove what it made.
     ctrlc::set_handler(|| {}).map_err(|cause| format!("can't catch Ctrl-C: {cause}"))?;
-    let servers = Servers::start(&python)?;
+    let servers = Servers::start(&python, CONNECTIONS)?;
     let started = Instant::now();
     let mut cargo = Command::new("cargo");
     cargo.args(cargo_args(args)).current_dir(tools::root());

@@ -1,4 +1,5 @@
-//! Tenantry's side of the benchmark: the notes example as it is, with one route more, a slow report.
+//! Tenantry's side of the benchmark: the notes example as it is, with one route more, a slow report, and one
+//! migration more where that is asked for.
 
 #[path = "../../../examples/notes/src/notes.rs"]
 mod notes;
@@ -7,10 +8,24 @@ use std::process::ExitCode;
 
 use axum::routing::get;
 use axum::{Json, Router};
+use tenantry::db::migrate::Index;
 use tenantry::prelude::*;
 
 fn main() -> ExitCode {
-    notes::app().routes(Router::new().route("/report", get(report))).run()
+    let app = notes::app().routes(Router::new().route("/report", get(report)));
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "nothing for an argument: those are the program's own commands"
+    )]
+    let upgraded = std::env::var_os("BENCH_UPGRADED").is_some();
+    if upgraded { app.migration(labels()).run() } else { app.run() }
+}
+
+/// The migration that a new version of the program brings.
+fn labels() -> Migration {
+    Migration::new("notes", "0002_labels")
+        .add_column("notes_note", Column::varchar("label", 50).null())
+        .create_index("notes_note", Index::on(["label"]))
 }
 
 /// `GET /report`: looks through every note of the tenant for a word that is in none.

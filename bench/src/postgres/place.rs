@@ -1,9 +1,10 @@
-//! What is measured on: roles, tenants in each isolation, and one database of the same notes for the ceiling.
+//! What is measured on: groups of tenants, each under its own roles, and one database of the same notes for the ceiling.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
@@ -11,17 +12,19 @@ use tokio_postgres::{Client, NoTls};
 use crate::Fault;
 use crate::data::{self, finish, program};
 
-/// How tenants are kept apart.
-pub(crate) const ISOLATIONS: [&str; 3] = ["schema", "database", "row"];
-
-/// The tenants whose notes are asked for: as many databases as one server's connections allow.
-pub(crate) const TENANTS: usize = 80;
-
-/// The connections of the role that serves, of the server's 100: one for each of the databases.
-const CONNECTIONS: &str = "80";
+/// Tenants that are kept apart in the same way, on one server, with a data folder of their own.
+#[derive(Clone, Copy)]
+pub(crate) struct Group {
+    /// The name of its role, of its database and of its folder.
+    pub(crate) name: &'static str,
+    pub(crate) isolation: &'static str,
+    pub(crate) tenants: usize,
+    /// The most connections of the role that serves.
+    pub(crate) connections: usize,
+}
 
 /// The notes of one tenant, as they are for SQLite.
-const FILL: &str = "(title, body, created)
+pub(super) const FILL: &str = "(title, body, created)
     SELECT 'Note ' || n || ' of this tenant', 'Nobody but this tenant''s users reads it.',
         to_timestamp(1700000000 + 61 * n + mod(7919 * n, 1000000) / 1e6)
     FROM generate_series(1, 1000) AS n";
@@ -38,7 +41,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Makes tenants in every isolation, and fills them.
+    /// The server, with the ceiling's database.
     pub(crate) async fn prepare() -> Result<Self, Fault> {
         #[expect(clippy::disallowed_methods, reason = "where the command that starts the server says so")]
         let administrator = std::env::var("TENANTRY_BENCH_POSTGRES")
@@ -46,9 +49,7 @@ impl Place {
         let rest = administrator.rsplit_once('@').map_or("", |(_, rest)| rest);
         let address = rest.split('/').next().unwrap_or_default().to_owned();
         let place = Self { address, administrator, folder: data::folder()? };
-        for isolation in ISOLATIONS {
-            place.make(isolation).await?;
-        }
+        place.write_passwords()?;
         let ceiling = place.database("ceiling").await?;
         ceiling.batch_execute(&format!("{TABLE}; INSERT INTO notes_note {FILL}")).await?;
         ceiling.batch_execute("VACUUM ANALYZE").await?;
@@ -68,51 +69,57 @@ impl Place {
         Ok(ceiling)
     }
 
-    /// What serves the tenants of one isolation.
-    pub(crate) fn tenants(&self, isolation: &str, address: &str) -> Command {
-        let mut command = self.program(isolation, address);
+    /// What serves a group's tenants.
+    pub(crate) fn serve(&self, group: &Group, address: &str) -> Command {
+        let mut command = self.program(group, address);
         command.arg("serve");
         command
     }
 
-    /// The program with the tenants of one isolation.
-    fn program(&self, isolation: &str, address: &str) -> Command {
-        let mut command = program(&self.data(isolation));
+    /// The program with a group's tenants.
+    pub(crate) fn program(&self, group: &Group, address: &str) -> Command {
+        let name = group.name;
+        let mut command = program(&self.data(group));
         command
-            .env("DB_MAIN", format!("postgres://{isolation}@{address}/{isolation}"))
-            .env("DB_MAIN_OWNER", format!("postgres://{isolation}_owner@{address}/{isolation}"))
+            .env("DB_MAIN", format!("postgres://{name}@{address}/{name}"))
+            .env("DB_MAIN_OWNER", format!("postgres://{name}_owner@{address}/{name}"))
             .env("PGPASSFILE", self.folder.path().join("passwords"))
-            .env("POSTGRES_CONNECTIONS", CONNECTIONS);
+            .env("POSTGRES_CONNECTIONS", group.connections.to_string());
         command
     }
 
-    fn data(&self, isolation: &str) -> PathBuf {
-        self.folder.path().join(isolation)
+    fn data(&self, group: &Group) -> PathBuf {
+        self.folder.path().join(group.name)
     }
 
-    async fn make(&self, isolation: &str) -> Result<(), Fault> {
-        eprintln!("making {TENANTS} tenants by {isolation}, with 1,000 notes each");
-        fs::create_dir(self.data(isolation))?;
-        self.write_passwords()?;
+    /// Makes a group's tenants, and says how long the command took that did.
+    pub(crate) async fn make(&self, group: &Group) -> Result<Duration, Fault> {
+        let Group { name, isolation, tenants, .. } = *group;
+        eprintln!("making {tenants} tenants by {isolation}");
+        fs::create_dir(self.data(group))?;
         let server = self.client("postgres").await?;
         for sql in [
-            format!("CREATE ROLE \"{isolation}_owner\" LOGIN CREATEDB PASSWORD 'bench'"),
-            format!("CREATE ROLE \"{isolation}\" LOGIN PASSWORD 'bench'"),
-            format!("GRANT \"{isolation}\" TO \"{isolation}_owner\""),
-            format!("CREATE DATABASE \"{isolation}\" OWNER \"{isolation}_owner\""),
+            format!("CREATE ROLE \"{name}_owner\" LOGIN CREATEDB PASSWORD 'bench'"),
+            format!("CREATE ROLE \"{name}\" LOGIN PASSWORD 'bench'"),
+            format!("GRANT \"{name}\" TO \"{name}_owner\""),
+            format!("CREATE DATABASE \"{name}\" OWNER \"{name}_owner\""),
         ] {
             server.batch_execute(&sql).await?;
         }
-        let list = data::list(self.folder.path(), TENANTS)?;
-        let mut create = self.program(isolation, &self.address);
+        let list = data::list(self.folder.path(), tenants)?;
+        let mut create = self.program(group, &self.address);
         finish(
             create
                 .args(["tenant", "create", "--isolation", isolation, "--server", "main", "--from"])
                 .arg(list),
-        )?;
-        for database in self.filled(isolation).await? {
+        )
+    }
+
+    /// Gives each of a group's tenants its 1,000 notes.
+    pub(crate) async fn fill(&self, group: &Group) -> Result<(), Fault> {
+        for database in self.databases(group).await? {
             let client = self.client(&database).await?;
-            client.batch_execute(&fill(isolation)).await?;
+            client.batch_execute(&fill(group.isolation)).await?;
             client.batch_execute("VACUUM ANALYZE").await?;
         }
         Ok(())
@@ -125,21 +132,23 @@ impl Place {
         Ok(fs::set_permissions(file, fs::Permissions::from_mode(0o600))?)
     }
 
-    /// The databases in which an isolation's tenants are.
-    async fn filled(&self, isolation: &str) -> Result<Vec<String>, Fault> {
-        if isolation != "database" {
-            return Ok(vec![isolation.to_owned()]);
+    /// The databases in which a group's tenants are.
+    async fn databases(&self, group: &Group) -> Result<Vec<String>, Fault> {
+        if group.isolation != "database" {
+            return Ok(vec![group.name.to_owned()]);
         }
         let own = "SELECT datname FROM pg_database WHERE datname ~ '^t[0-9a-z]{25}$'";
         Ok(self.client("postgres").await?.query(own, &[]).await?.iter().map(|row| row.get(0)).collect())
     }
 
-    async fn database(&self, name: &str) -> Result<Client, Fault> {
+    /// Makes a database, and connects to it as the server's administrator.
+    pub(crate) async fn database(&self, name: &str) -> Result<Client, Fault> {
         self.client("postgres").await?.batch_execute(&format!("CREATE DATABASE \"{name}\"")).await?;
         self.client(name).await
     }
 
-    async fn client(&self, database: &str) -> Result<Client, Fault> {
+    /// Connects as the server's administrator.
+    pub(crate) async fn client(&self, database: &str) -> Result<Client, Fault> {
         let url = self.administrator.replace("/postgres", &format!("/{database}"));
         let (client, driver) = tokio_postgres::connect(&url, NoTls).await?;
         tokio::spawn(driver);

@@ -3,11 +3,12 @@
 mod on_access;
 mod protection;
 mod roles;
+mod stats;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ use on_access::{OnAccess, Turn};
 use protection::Protection;
 pub(crate) use roles::Roles;
 pub use roles::ServerTrouble;
+pub use stats::{Role, Stats};
 
 /// How an instance is opened.
 #[derive(Clone, Debug)]
@@ -74,15 +76,6 @@ pub enum OpenError {
     /// The directory can't be used.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
-}
-
-/// What an instance has done and holds just now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stats {
-    /// Tenants' files that are open.
-    pub open_files: usize,
-    /// Operations on tenants' data whose caller went away before they ended, since the start.
-    pub dropped_operations: u64,
 }
 
 /// An open instance. Cheap to clone.
@@ -314,14 +307,6 @@ impl Instance {
         let records = self.0.directory.records();
         let claimed: Vec<&Alias> = records.iter().map(|record| record.placement.alias()).collect();
         self.0.places.databases().filter(|alias| !claimed.contains(alias)).cloned().collect()
-    }
-
-    /// What the instance has done and holds just now.
-    #[must_use]
-    pub fn stats(&self) -> Stats {
-        let stats = self.0.pool.stats();
-        let dropped = stats.dropped + self.0.dropped.load(Ordering::Relaxed);
-        Stats { open_files: stats.open_files, dropped_operations: dropped }
     }
 
     /// Ends every use of tenants' data: operations that run end, others are refused, every file and every connection is

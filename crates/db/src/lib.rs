@@ -13,10 +13,10 @@ pub mod servers;
 mod sqlite;
 mod tenant_db;
 
-pub use instance::{Instance, InstanceConfig, OpenError, ServerTrouble, Stats};
+pub use instance::{Instance, InstanceConfig, OpenError, Role, ServerTrouble, Stats};
 pub use places::{Exposed, Location, PlaceError, PostgresServer, UnknownPlace};
-pub use postgres::{PostgresUrl, PostgresUrlError};
-pub use sqlite::Synchronous;
+pub use postgres::{PostgresUrl, PostgresUrlError, ServerStats};
+pub use sqlite::{FileStats, Synchronous};
 pub use tenant_db::{Query, TenantDb};
 
 /// What only tests need.

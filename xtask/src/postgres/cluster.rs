@@ -21,11 +21,10 @@ const READY: &str = "database system is ready to accept connections";
 const END: &str = "-QUIT";
 
 /// What makes a server that lives for some minutes fast. Its data need not survive the machine.
-const SETTINGS: [&str; 6] = [
+const SETTINGS: [&str; 5] = [
     "fsync=off",
     "full_page_writes=off",
     "listen_addresses=127.0.0.1",
-    "max_connections=100",
     "unix_socket_directories=",
     "max_locks_per_transaction=256",
 ];
@@ -42,11 +41,11 @@ pub(super) struct Cluster {
 }
 
 impl Cluster {
-    /// Makes a cluster and starts its server.
+    /// Makes a cluster and starts its server, with so many connections.
     ///
     /// # Errors
     /// Raised when it can't be made, or does not start.
-    pub(super) fn start(binaries: &Binaries) -> Result<Self, String> {
+    pub(super) fn start(binaries: &Binaries, connections: u16) -> Result<Self, String> {
         let account = Account::for_server()?;
         let data = tempfile::Builder::new().prefix("tenantry-postgres-").tempdir();
         let data = data.map_err(|cause| format!("can't make a folder for PostgreSQL: {cause}"))?;
@@ -74,6 +73,7 @@ impl Cluster {
         let port = free_port()?;
         let mut server = account.command(&binaries.program("postgres"), "INT");
         server.arg("-D").arg(&cluster).args(["-p", &port.to_string()]);
+        server.args(["-c", &format!("max_connections={connections}")]);
         for setting in SETTINGS {
             server.args(["-c", setting]);
         }

@@ -22,6 +22,9 @@ pub(crate) const BOUNCED: &str = "TENANTRY_TEST_PGBOUNCER";
 /// The variable in which they find `psql`.
 pub(crate) const PSQL: &str = "TENANTRY_TEST_PSQL";
 
+/// The connections that a server usually has.
+pub(crate) const CONNECTIONS: u16 = 100;
+
 /// The servers of one run. Dropped, they are stopped and their data is removed.
 pub(crate) struct Servers {
     /// Ended first.
@@ -31,15 +34,19 @@ pub(crate) struct Servers {
 }
 
 impl Servers {
-    /// Starts a server of the machine's own version, and one of the newest, with PgBouncer before each.
+    /// Starts a server of the machine's own version, and one of the newest, with PgBouncer before each; each
+    /// server with so many connections.
     ///
     /// # Errors
     /// Raised when there are no programs, or a server does not start.
-    pub(crate) fn start(python: &Path) -> Result<Self, String> {
+    pub(crate) fn start(python: &Path, connections: u16) -> Result<Self, String> {
         let binaries = Binaries::for_tests(python)?;
         // The newest talks to all of them.
         let psql = binaries.last().ok_or("there is no PostgreSQL")?.program("psql");
-        let clusters: Vec<Cluster> = binaries.iter().map(Cluster::start).collect::<Result<_, _>>()?;
+        let clusters: Vec<Cluster> = binaries
+            .iter()
+            .map(|binaries| Cluster::start(binaries, connections))
+            .collect::<Result<_, _>>()?;
         let bouncers = clusters.iter().map(Bouncer::start).collect::<Result<_, _>>()?;
         Ok(Self { bouncers, clusters, psql })
     }

@@ -66,6 +66,11 @@ pub(super) const FENCES: &[Fence] = &[
         because: "what knows PostgreSQL is kept together, so that another database can stand beside it",
     },
     Fence {
+        names: &["sqlx", "sqlx_core", "sqlx_postgres"],
+        only_in: &["bench/"],
+        because: "a `begin()` that is cancelled leaves its connection in a transaction: it is there to be compared with",
+    },
+    Fence {
         names: &["axum", "axum_core", "http", "http_body_util", "hyper", "hyper_util", "tower", "tower_http"],
         only_in: &[
             "crates/web/",

@@ -16,29 +16,18 @@
 mod file;
 mod note;
 mod server;
+mod serving;
 mod store;
 
 use std::ffi::OsStr;
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
-use tenantry::web::http::{
-    BodyLimitsLayer, DeadlineLayer, Failure, Limits, RequestIdLayer, SecurityHeadersLayer, TrustedProxies,
-    listen, serve,
-};
-use tokio::signal::unix::{SignalKind, signal};
-use tower::util::MapResponseLayer;
-use tower_http::catch_panic::CatchPanicLayer;
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
+use tenantry::web::http::Failure;
 
 use crate::note::{NewNote, Note};
 use crate::store::Store;
@@ -61,34 +50,10 @@ async fn main() -> ExitCode {
 }
 
 async fn run(place: &OsStr) -> Result<(), Box<dyn std::error::Error>> {
-    // As Tenantry's own log with LOG_LEVEL=warn, which the other side runs with.
-    let warnings = Targets::new().with_default(LevelFilter::WARN);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    tracing_subscriber::registry().with(warnings).with(lines).try_init()?;
     let store = Arc::new(Store::open(place).await?);
-    let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0)))?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    println!("serving one database on http://{}/", listener.local_addr()?);
-    let limits = Limits::default();
-    serve(listener, site(store, &limits), limits, async move {
-        terminate.recv().await;
-    })
-    .await;
-    Ok(())
-}
-
-fn site(store: Arc<Store>, limits: &Limits) -> Router {
-    Router::new()
-        .route("/notes", get(list).post(add))
-        .route("/notes/{id}", get(show))
-        .with_state(store)
-        .layer((BodyLimitsLayer::new(limits), DeadlineLayer::new(limits), DefaultBodyLimit::disable()))
-        .layer((
-            RequestIdLayer::new(TrustedProxies::default()),
-            SecurityHeadersLayer::new(Duration::ZERO),
-            MapResponseLayer::new(IntoResponse::into_response),
-            CatchPanicLayer::new(),
-        ))
+    let routes =
+        Router::new().route("/notes", get(list).post(add)).route("/notes/{id}", get(show)).with_state(store);
+    serving::run(routes).await
 }
 
 /// `GET /notes`: the 20 newest.

@@ -19,6 +19,7 @@ mod remote;
 mod schema;
 mod server_schema;
 mod session;
+mod stats;
 mod thread;
 mod version;
 
@@ -46,6 +47,7 @@ pub use operator::{AddOperatorError, Operator, check_operator_name};
 pub use read::{AuditEntry, TenantDetails};
 use remote::{Remote, Way};
 use session::Session;
+pub use stats::DirectoryStats;
 use thread::{Owner, Wake};
 pub(crate) use version::{Noted, Version};
 

@@ -25,6 +25,7 @@ pub(crate) enum Raw<'r> {
 
 impl Raw<'_> {
     /// How many bytes of memory it takes where it is text or bytes.
+    #[inline]
     pub(super) fn bytes(self) -> usize {
         match self {
             Self::Sqlite(ValueRef::Text(bytes) | ValueRef::Blob(bytes)) => bytes.len(),
@@ -49,6 +50,7 @@ pub(super) enum Unreadable {
 macro_rules! reads {
     ($($(#[$doc:meta])+ $name:ident -> $type:ty;)+) => {$(
         $(#[$doc])+
+        #[inline]
         pub fn $name(self) -> Result<$type, Problem> {
             let read = match self.raw {
                 Raw::Sqlite(raw) => sqlite_form::$name(raw),

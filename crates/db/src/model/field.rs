@@ -95,6 +95,7 @@ macro_rules! plain_field {
                 }
             }
 
+            #[inline]
             fn read(cell: Cell<'_>) -> Result<Self, Problem> {
                 cell.$read()
             }
@@ -173,6 +174,7 @@ impl Field for Auto<i64> {
         Option::<i64>::from_value(value).map(|key| key.map_or(Self::unset(), Self::from))
     }
 
+    #[inline]
     fn read(cell: Cell<'_>) -> Result<Self, Problem> {
         i64::read(cell).map(Self::from)
     }

@@ -23,6 +23,7 @@ pub(super) fn bool(raw: ValueRef<'_>) -> Result<bool, Unreadable> {
     }
 }
 
+#[inline]
 pub(super) fn integer(raw: ValueRef<'_>) -> Result<i64, Unreadable> {
     match raw {
         ValueRef::Integer(number) => Ok(number),
@@ -46,6 +47,7 @@ pub(super) fn decimal(raw: ValueRef<'_>, places: u8) -> Result<Decimal, Unreadab
     Decimal::try_from_i128_with_scale(scaled.into(), places.into()).map_err(|_| Unreadable::Malformed)
 }
 
+#[inline]
 pub(super) fn text(raw: ValueRef<'_>) -> Result<String, Unreadable> {
     str(raw).map(str::to_owned)
 }
@@ -78,6 +80,7 @@ pub(super) fn binary(raw: ValueRef<'_>) -> Result<Vec<u8>, Unreadable> {
     }
 }
 
+#[inline]
 fn str(raw: ValueRef<'_>) -> Result<&str, Unreadable> {
     match raw {
         ValueRef::Text(bytes) => std::str::from_utf8(bytes).map_err(|_| Unreadable::Malformed),

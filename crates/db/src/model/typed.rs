@@ -62,6 +62,7 @@ impl<'r> StoredRow<'r> {
     ///
     /// # Errors
     /// Raised when the value can't be read as this type, or there is no such field.
+    #[inline]
     pub fn get<T: Field>(&self, index: usize) -> Result<T, ValueError> {
         self.read(index, T::read)
     }
@@ -79,6 +80,7 @@ impl<'r> StoredRow<'r> {
         self.bytes.get()
     }
 
+    #[inline]
     fn read<T>(
         &self,
         index: usize,
@@ -100,6 +102,7 @@ impl<'r> StoredRow<'r> {
         ValueError { model: self.model.table.into(), field: field.into(), problem }
     }
 
+    #[inline]
     fn raw(&self, index: usize) -> Option<Raw<'_>> {
         match self.source {
             Source::Sqlite(row) => row.get_ref(index).ok().map(Raw::Sqlite),

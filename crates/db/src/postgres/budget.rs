@@ -13,6 +13,7 @@ use tenantry_core::TenantId;
 use tokio::sync::oneshot;
 
 use super::connection::Connection;
+use super::counts::ServerStats;
 use super::pool::Lent;
 
 /// Which database of the server a connection leads to: the one that its URL names, or a tenant's own.
@@ -51,6 +52,8 @@ pub(super) struct Budget {
     turns: VecDeque<TenantId>,
     /// Nobody gets any more.
     closed: bool,
+    /// Idle connections that were closed to make room, since the start.
+    made_room: u64,
 }
 
 /// What one tenant has and wants.
@@ -88,6 +91,7 @@ impl Budget {
             tenants: HashMap::new(),
             turns: VecDeque::new(),
             closed: false,
+            made_room: 0,
         }
     }
 
@@ -95,12 +99,16 @@ impl Budget {
         self.open
     }
 
-    pub(super) fn idle(&self) -> usize {
-        self.idle.len()
-    }
-
-    pub(super) fn waiting(&self) -> usize {
-        self.tenants.values().map(|demand| demand.waiting.len()).sum()
+    /// What it holds just now, and nothing of what else is counted.
+    pub(super) fn stats(&self) -> ServerStats {
+        ServerStats {
+            limit: self.most,
+            open: self.open,
+            idle: self.idle.len(),
+            waiting: self.tenants.values().map(|demand| demand.waiting.len()).sum(),
+            made_room: self.made_room,
+            ..ServerStats::default()
+        }
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -140,6 +148,18 @@ impl Budget {
             Some(idle) if !self.closed => self.idle.push_back(idle),
             _ => self.open -= 1,
         }
+    }
+
+    /// Takes room for a connection that nobody is lent, where there is some that nobody has.
+    pub(super) fn take_room(&mut self) -> bool {
+        let room = !self.closed && self.open < self.most;
+        self.open += usize::from(room);
+        room
+    }
+
+    /// Gives the room of such a connection back.
+    pub(super) fn give_room(&mut self) {
+        self.open -= 1;
     }
 
     /// The next who waits and may have a connection, with what it gets.
@@ -214,6 +234,7 @@ impl Budget {
             None => {
                 // The longest idle of another database makes room.
                 self.idle.pop_front_if(|idle| idle.makes_room(held))?;
+                self.made_room += 1;
                 Grant::Room
             }
         };

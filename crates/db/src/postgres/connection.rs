@@ -17,11 +17,11 @@ use super::url::PostgresUrl;
 use crate::model::{Bound, Statement};
 
 /// Named statements kept on each connection. Each costs the server its plan, some ten to a hundred kilobytes.
-const STATEMENTS: usize = 256;
+pub(super) const STATEMENTS: usize = 256;
 
 /// Tenants that one connection serves before it is replaced: the server's process keeps what it has learnt of each
 /// one's tables, and never gives it back.
-const TENANTS: usize = 200;
+pub(super) const TENANTS: usize = 200;
 
 /// How long a connection may take to open, unless its URL says so.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -30,7 +30,7 @@ pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const PROOF_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The most bytes that the rows of one answer take: what one answer takes of the memory, all tenants lack.
-const MOST_BYTES: usize = 256 * 1_024 * 1_024;
+pub(super) const MOST_BYTES: usize = 256 * 1_024 * 1_024;
 
 /// Whether the role, or one that it may become, passes over what keeps tenants apart.
 const IS_UNSAFE: &str = "SELECT bool_or(rolsuper OR rolbypassrls) FROM pg_roles \
@@ -56,7 +56,7 @@ pub(crate) struct Timeouts {
 
 impl Timeouts {
     /// As an option of a session.
-    fn of_session(self) -> String {
+    pub(super) fn of_session(self) -> String {
         self.settings().map(|(name, milliseconds)| format!("-c {name}={milliseconds}")).join(" ")
     }
 
@@ -132,29 +132,10 @@ impl Connection {
         tls: &MakeRustlsConnect,
         timeouts: Timeouts,
     ) -> Result<Self, PostgresError> {
-        let mut config = url.config.clone();
-        let patience = config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT);
-        config.connect_timeout(patience);
-        if config.get_application_name().is_none() {
-            config.application_name("tenantry");
-        }
-        if url.prepared {
-            // What stands between us and the server where statements have no names (an old PgBouncer) refuses options.
-            config.options(timeouts.of_session());
-        }
-        let opening = async {
-            let (client, driver) = config.connect(tls.clone()).await.map_err(PostgresError::connecting)?;
-            tokio::spawn(async move {
-                if let Err(error) = driver.await {
-                    tracing::debug!(%error, "a connection to a database server broke off");
-                }
-            });
-            refuse_unsafe(&client, url.user()).await?;
-            Ok(client)
-        };
-        let opened = tokio::time::timeout(patience, opening).await;
+        // What stands between us and the server where statements have no names (an old PgBouncer) refuses options.
+        let options = url.prepared.then(|| timeouts.of_session());
         Ok(Self {
-            client: opened.unwrap_or(Err(PostgresError::Unreachable(None)))?,
+            client: connect(url, tls, options).await?,
             url: url.clone(),
             statements: LruCache::new(STATEMENTS),
             tenants: HashSet::new(),
@@ -300,7 +281,7 @@ impl Connection {
             Some(prepared) => self.client.query_raw(prepared, &statement.values).await?,
             None => self.client.query_typed_raw(&statement.sql, untyped(&statement.values)).await?,
         };
-        collect(stream).await
+        collect(stream, MOST_BYTES).await
     }
 
     /// The statement by name, prepared now or before; `None` where it is to have no name.
@@ -339,6 +320,34 @@ impl Connection {
     }
 }
 
+/// Signs in, as a role that may be used. The session has the `options`.
+pub(super) async fn connect(
+    url: &PostgresUrl,
+    tls: &MakeRustlsConnect,
+    options: Option<String>,
+) -> Result<Client, PostgresError> {
+    let mut config = url.config.clone();
+    let patience = config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT);
+    config.connect_timeout(patience);
+    if config.get_application_name().is_none() {
+        config.application_name("tenantry");
+    }
+    if let Some(options) = options {
+        config.options(options);
+    }
+    let opening = async {
+        let (client, driver) = config.connect(tls.clone()).await.map_err(PostgresError::connecting)?;
+        tokio::spawn(async move {
+            if let Err(error) = driver.await {
+                tracing::debug!(%error, "a connection to a database server broke off");
+            }
+        });
+        refuse_unsafe(&client, url.user()).await?;
+        Ok(client)
+    };
+    tokio::time::timeout(patience, opening).await.unwrap_or(Err(PostgresError::Unreachable(None)))
+}
+
 /// A transaction's beginning, and the timeouts in it where the session has none.
 fn timed<'a>(begin: &'a Setting, timeouts: Option<&str>) -> Cow<'a, str> {
     timeouts.map_or(Cow::Borrowed(begin), |timeouts| format!("{begin}; {timeouts}").into())
@@ -354,9 +363,10 @@ pub(super) async fn refuse_unsafe(client: &Client, role: &str) -> Result<(), Pos
     if safe { Ok(()) } else { Err(PostgresError::UnsafeRole(role.to_owned())) }
 }
 
-pub(super) async fn collect(stream: RowStream) -> Result<Answer, PostgresError> {
+/// The rows of an answer, which take at most so many bytes.
+pub(super) async fn collect(stream: RowStream, most: usize) -> Result<Answer, PostgresError> {
     let mut stream = std::pin::pin!(stream);
-    let (mut rows, mut room) = (Vec::new(), MOST_BYTES);
+    let (mut rows, mut room) = (Vec::new(), most);
     while let Some(row) = stream.try_next().await? {
         let size = size_of::<Row>() + row.raw_size_bytes();
         room = room.checked_sub(size).ok_or(PostgresError::TooLarge)?;

@@ -7,7 +7,7 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{AsyncMessage, Client, Row, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::connection::{CONNECT_TIMEOUT, collect, refuse_unsafe};
+use super::connection::{CONNECT_TIMEOUT, MOST_BYTES, collect, refuse_unsafe};
 use super::error::PostgresError;
 use super::tls::{self, TlsError};
 use super::url::PostgresUrl;
@@ -92,7 +92,7 @@ impl Direct {
     /// Raised when the server refuses it, or is gone.
     pub(crate) async fn run(&self, sql: &str, values: &[Bound]) -> Result<(Rows, u64), PostgresError> {
         let typed = values.iter().map(|value| (value, type_of(value)));
-        let (rows, changed) = collect(self.0.query_typed_raw(sql, typed).await?).await?;
+        let (rows, changed) = collect(self.0.query_typed_raw(sql, typed).await?, MOST_BYTES).await?;
         Ok((rows.iter().map(values_of).collect::<Result<_, _>>()?, changed))
     }
 

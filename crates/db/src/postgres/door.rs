@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use super::connection::{Answer, Connection, Naming};
 use super::error::PostgresError;
+use super::glance::Habit;
 use super::pool::{Lent, Server};
 use super::scope::Scope;
 use super::transaction::Transaction;
@@ -29,12 +30,13 @@ pub(crate) struct Door {
     /// The tenant is not active any more: what has begun may end, nothing else begins.
     closed: AtomicBool,
     dropped: Arc<AtomicU64>,
+    habit: Arc<Habit>,
 }
 
 impl Door {
     /// The part of `server` that `scope` says. `dropped` counts operations whose caller goes away before they end.
     pub(crate) fn new(server: Server, tenant: TenantId, scope: Scope, dropped: Arc<AtomicU64>) -> Self {
-        Self { server, tenant, scope, closed: AtomicBool::new(false), dropped }
+        Self { server, tenant, scope, closed: AtomicBool::new(false), dropped, habit: Arc::default() }
     }
 
     pub(crate) fn scope(&self) -> &Scope {
@@ -54,6 +56,28 @@ impl Door {
     /// Runs a statement whose tables are named in full, and gives its rows and how many it changed.
     pub(crate) async fn run(&self, statement: &Statement) -> Result<Answer, PostgresError> {
         self.run_with(self.scope.setting().as_deref(), Naming::Full, statement).await
+    }
+
+    /// Runs a statement that reads and whose tables are named in full, and gives its rows. It may be run twice.
+    pub(crate) async fn read(&self, statement: &Statement) -> Result<Answer, PostgresError> {
+        let setting = self.scope.setting();
+        self.counted(async {
+            match self.glance(setting.as_deref(), statement).await {
+                Some(answer) => Ok(answer),
+                None => self.lent(setting.as_deref(), Naming::Full, statement).await,
+            }
+        })
+        .await
+    }
+
+    /// The same beside the reads of other tenants, where it can be.
+    async fn glance(&self, setting: Option<&str>, statement: &Statement) -> Option<Answer> {
+        // A database of the tenant's own has no other tenants.
+        let beside_others = !matches!(self.scope, Scope::Database(_)) && !self.closed.load(Ordering::Acquire);
+        if !beside_others {
+            return None;
+        }
+        self.server.glance(self.tenant, &self.habit, setting, statement).await
     }
 
     /// Runs a statement that an application wrote itself, whose tables are those of the tenant.
@@ -95,26 +119,39 @@ impl Door {
         naming: Naming,
         statement: &Statement,
     ) -> Result<Answer, PostgresError> {
-        self.counted(async {
-            let mut lent = self.lend().await?;
-            let connection = lent.connection()?;
-            match connection.run(setting, naming, statement).await {
-                // Nothing came of it, and it is prepared anew.
-                Err(outdated) if outdated.is_outdated_plan() => {
-                    connection.run(setting, naming, statement).await
-                }
-                Err(untold) if self.is_shared() && self.server.unique().lacks(&untold) => {
-                    self.server.unique().look(connection).await;
-                    Err(untold)
-                }
-                Err(missing) if missing.is_missing_table() && self.is_gone(connection).await => {
-                    Err(PostgresError::Gone)
-                }
-                ran => ran,
+        self.counted(self.lent(setting, naming, statement)).await
+    }
+
+    /// Runs a statement on a connection that is lent for it.
+    async fn lent(
+        &self,
+        setting: Option<&str>,
+        naming: Naming,
+        statement: &Statement,
+    ) -> Result<Answer, PostgresError> {
+        let ran = self.run_on(self.lend().await?.connection()?, setting, naming, statement).await;
+        ran.map_err(|error| if self.is_shared() { self.server.unique().told(error) } else { error })
+    }
+
+    async fn run_on(
+        &self,
+        connection: &mut Connection,
+        setting: Option<&str>,
+        naming: Naming,
+        statement: &Statement,
+    ) -> Result<Answer, PostgresError> {
+        match connection.run(setting, naming, statement).await {
+            // Nothing came of it, and it is prepared anew.
+            Err(outdated) if outdated.is_outdated_plan() => connection.run(setting, naming, statement).await,
+            Err(untold) if self.is_shared() && self.server.unique().lacks(&untold) => {
+                self.server.unique().look(connection).await;
+                Err(untold)
             }
-        })
-        .await
-        .map_err(|error| if self.is_shared() { self.server.unique().told(error) } else { error })
+            Err(missing) if missing.is_missing_table() && self.is_gone(connection).await => {
+                Err(PostgresError::Gone)
+            }
+            ran => ran,
+        }
     }
 
     /// Whether the schema is not there any more: another process has just purged the tenant.

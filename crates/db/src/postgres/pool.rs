@@ -11,11 +11,14 @@ use tokio::time::timeout;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::budget::{Budget, Database, Grant, Idle, Waiting};
-use super::connection::{Connection, Timeouts};
+use super::connection::{Answer, Connection, Setting, Timeouts, connect};
+use super::counts::{Counts, ServerStats};
 use super::error::PostgresError;
+use super::glance::{Habit, Line, Lines};
 use super::tls::{self, TlsError};
 use super::unique::UniqueIndexes;
 use super::url::PostgresUrl;
+use crate::model::Statement;
 
 /// How long a server that could not be reached is left alone: who asks meanwhile hears so at once.
 const RESPITE: Duration = Duration::from_millis(500);
@@ -31,26 +34,17 @@ pub(crate) struct ServerConfig {
     pub(crate) lock: Duration,
 }
 
-/// What a server's pool holds just now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ServerStats {
-    /// Connections that are open.
-    pub(crate) open: usize,
-    /// Those of them that nobody uses.
-    pub(crate) idle: usize,
-    /// Operations that wait for one.
-    pub(crate) waiting: usize,
-}
-
 /// One PostgreSQL server. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Server(Arc<Shared>);
 
-struct Shared {
+pub(super) struct Shared {
     url: PostgresUrl,
     tls: MakeRustlsConnect,
     config: ServerConfig,
     budget: Mutex<Budget>,
+    lines: Lines,
+    counts: Counts,
     /// When the server could last not be reached, if it has not been since.
     unreachable: Mutex<Option<Instant>>,
     /// Of the tables that tenants share there.
@@ -86,8 +80,10 @@ impl Server {
         let tls = tls::connector(&url)?;
         let budget = Mutex::new(Budget::new(config.connections));
         let (unreachable, ended) = (Mutex::new(None), Notify::new());
-        let unique = Arc::default();
-        Ok(Self(Arc::new(Shared { url, tls, config, budget, unreachable, unique, ended })))
+        let (counts, unique) = (Counts::default(), Arc::default());
+        // Where a session can't have its timeouts, one read could keep the others waiting for ever.
+        let lines = Lines::new(if url.prepared { config.connections } else { 0 });
+        Ok(Self(Arc::new(Shared { url, tls, config, budget, lines, counts, unreachable, unique, ended })))
     }
 
     /// Whether a connection can be opened within `patience`, and as a role that may be used. Where it can't be, who asks
@@ -103,9 +99,15 @@ impl Server {
     }
 
     /// Remembers whether the server could be reached.
-    fn note(&self, opened: &Result<Connection, PostgresError>) {
+    fn note<T>(&self, opened: &Result<T, PostgresError>) {
+        self.0.counts.opened(opened);
         let kept_from_all = opened.as_ref().is_err_and(PostgresError::is_of_server);
         *self.unreachable() = kept_from_all.then(Instant::now);
+    }
+
+    /// Whether it could not be reached a moment ago.
+    fn is_left_alone(&self) -> bool {
+        self.unreachable().is_some_and(|failed| failed.elapsed() < RESPITE)
     }
 
     fn unreachable(&self) -> MutexGuard<'_, Option<Instant>> {
@@ -125,23 +127,74 @@ impl Server {
     }
 
     pub(crate) fn stats(&self) -> ServerStats {
-        let budget = self.budget();
-        ServerStats { open: budget.open(), idle: budget.idle(), waiting: budget.waiting() }
+        let mut held = self.budget().stats();
+        held.idle += self.0.lines.idle();
+        self.0.counts.beside(held)
     }
 
     /// Lends `tenant` a connection to the database that the URL names, or to one of its own.
     pub(super) async fn lend(&self, tenant: TenantId, database: Database) -> Result<Lent, PostgresError> {
+        let lent = self.lend_opened(tenant, database).await;
+        self.0.counts.asked(&lent);
+        lent
+    }
+
+    async fn lend_opened(&self, tenant: TenantId, database: Database) -> Result<Lent, PostgresError> {
         let lent = match self.ask(tenant, &database)? {
             Asked::Lent(lent) => lent,
-            // Nobody answers once the server is being closed.
-            Asked::Waits(granted) => granted.await.map_err(|_| PostgresError::Closed)?,
+            Asked::Waits(granted) => {
+                let _counted = self.0.counts.wait();
+                // Nobody answers once the server is being closed.
+                granted.await.map_err(|_| PostgresError::Closed)?
+            }
         };
         lent.opened().await
+    }
+
+    /// Runs a short read in the database that the URL names beside those of other tenants; `None` where that can't be, or
+    /// it did not simply succeed: then it is to be run on a connection that is lent.
+    pub(super) async fn glance(
+        &self,
+        tenant: TenantId,
+        habit: &Arc<Habit>,
+        setting: Option<&Setting>,
+        statement: &Statement,
+    ) -> Option<Answer> {
+        self.0.lines.read(self, tenant, habit, setting, statement).await
+    }
+
+    /// The server whose line it was.
+    pub(super) fn of(shared: Arc<Shared>) -> Self {
+        Self(shared)
+    }
+
+    /// Whether there is room for a line, which then is the caller's.
+    pub(super) fn may_open_line(&self) -> bool {
+        !self.is_left_alone() && self.budget().take_room()
+    }
+
+    /// Opens a line, for which there is room.
+    pub(super) async fn open_line(&self, index: usize) {
+        let shared = &self.0;
+        let opened = Box::pin(connect(&shared.url, &shared.tls, Some(Line::options()))).await;
+        self.note(&opened);
+        let line = opened.ok().map(|client| Line::new(client, Arc::downgrade(shared)));
+        if line.is_none() {
+            self.line_ended();
+        }
+        shared.lines.opened(index, line);
+    }
+
+    /// Gives the room of a line back.
+    pub(super) fn line_ended(&self) {
+        self.budget().give_room();
+        self.lend_on();
     }
 
     /// Ends every use of the server: operations that run end, others are refused, every connection is closed.
     pub(crate) async fn close(&self) {
         self.budget().close();
+        self.0.lines.close();
         loop {
             let ended = self.0.ended.notified();
             if self.budget().open() == 0 {
@@ -180,6 +233,11 @@ impl Server {
     /// Takes a connection back, and lends to those who wait.
     fn put_back(&self, tenant: TenantId, idle: Option<Idle>) {
         self.budget().put_back(tenant, idle);
+        self.lend_on();
+    }
+
+    /// Lends what has come back to those who wait.
+    fn lend_on(&self) {
         loop {
             let Some((tenant, waiting, grant)) = self.budget().next() else { break };
             let lent = Lent::new(self.clone(), tenant, waiting.database, grant);
@@ -204,7 +262,7 @@ impl Server {
 
     async fn open(&self, database: Option<&str>) -> Result<Connection, PostgresError> {
         let shared = &self.0;
-        if self.unreachable().is_some_and(|failed| failed.elapsed() < RESPITE) {
+        if self.is_left_alone() {
             return Err(PostgresError::Unreachable(None));
         }
         let timeouts = self.timeouts();
@@ -263,6 +321,7 @@ impl Drop for Lent {
                 runtime.spawn(async move {
                     connection.clean().await;
                     let clean = connection.is_usable();
+                    server.0.counts.proved(clean);
                     server.put_back(tenant, clean.then_some(Idle::new(connection, database)));
                 });
             }

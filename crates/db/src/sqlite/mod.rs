@@ -40,5 +40,5 @@ pub(crate) use file::{
     remove_database,
 };
 pub(crate) use lease::Lease;
-pub use pool::Synchronous;
+pub use pool::{FileStats, Synchronous};
 pub(crate) use pool::{Pool, PoolConfig};

@@ -42,11 +42,27 @@ pub enum Synchronous {
     Normal,
 }
 
+/// The files that a process has open, and has had since its start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FileStats {
+    /// Tenants' files that are open just now.
+    pub open: usize,
+    /// Files that were opened.
+    pub openings: u64,
+    /// Those that were closed again to make room for others.
+    pub evictions: u64,
+    /// The descriptors that open files take just now.
+    pub descriptors: usize,
+    /// The most that they may take.
+    pub descriptors_limit: usize,
+}
+
 /// What a pool has done and holds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PoolStats {
-    /// Files open now.
-    pub(crate) open_files: usize,
+    /// Its files.
+    pub(crate) files: FileStats,
     /// Operations whose caller went away before they ended, since the start.
     pub(crate) dropped: u64,
 }
@@ -72,11 +88,11 @@ pub(super) struct Shared {
 const LEAST_DESCRIPTORS: usize = FIRST_CONNECTION + NEXT_CONNECTION * READERS;
 
 impl Pool {
-    pub(crate) fn new(config: PoolConfig) -> Self {
+    pub(crate) fn new(mut config: PoolConfig) -> Self {
         let cores = thread::available_parallelism().map_or(2, usize::from).max(2);
-        let descriptors = config.descriptors.max(LEAST_DESCRIPTORS);
+        config.descriptors = config.descriptors.max(LEAST_DESCRIPTORS);
         Self(Arc::new(Handle(Arc::new(Shared {
-            state: Mutex::new(State::new(cores, descriptors)),
+            state: Mutex::new(State::new(cores, config.descriptors)),
             work: Condvar::new(),
             config,
             most_threads: cores * PACES + WRITES,
@@ -160,7 +176,8 @@ impl Pool {
 
     pub(crate) fn stats(&self) -> PoolStats {
         let shared = self.shared();
-        PoolStats { open_files: shared.lock().open_files(), dropped: shared.dropped.load(Ordering::Relaxed) }
+        let files = shared.lock().stats(shared.config.descriptors);
+        PoolStats { files, dropped: shared.dropped.load(Ordering::Relaxed) }
     }
 
     /// How many threads work on tenants' files.

@@ -16,6 +16,7 @@ use super::error::EngineError;
 use super::file::{DataFile, FileLock};
 use super::lane::{After, Closing, Job, Lane, Queue, Refused, Turn};
 use super::pace::{PACES, Pace};
+use super::pool::FileStats;
 
 /// The most writes that run at a time, each waiting for the disk more than for a core.
 pub(super) const WRITES: usize = 16;
@@ -33,6 +34,10 @@ pub(super) struct State {
     starved: Vec<TenantId>,
     /// What was taken out of lanes to make room, and is closed before anything else is opened.
     evicted: Vec<Closing>,
+    /// How many files were, since the start.
+    evictions: u64,
+    /// How many files were opened, since the start.
+    openings: u64,
     /// Lanes with something open, by a use of each that is not always its last: a use itself costs nothing here, and
     /// whoever looks for the least used puts right what it meets.
     by_use: BTreeSet<(u64, TenantId)>,
@@ -92,6 +97,8 @@ impl State {
             watched: false,
             starved: Vec::new(),
             evicted: Vec::new(),
+            evictions: 0,
+            openings: 0,
             by_use: BTreeSet::new(),
             uses: 0,
             read_slots: [cores; PACES],
@@ -104,9 +111,15 @@ impl State {
         }
     }
 
-    /// The number of open files.
-    pub(super) fn open_files(&self) -> usize {
-        self.lanes.values().filter(|lane| lane.lock.is_some()).count()
+    /// What is open within a budget of so many descriptors, and was.
+    pub(super) fn stats(&self, descriptors: usize) -> FileStats {
+        FileStats {
+            open: self.lanes.values().filter(|lane| lane.lock.is_some()).count(),
+            openings: self.openings,
+            evictions: self.evictions,
+            descriptors: descriptors.saturating_sub(self.descriptors),
+            descriptors_limit: descriptors,
+        }
     }
 
     /// Puts a job in its lane's queue. A job of a file that is closed comes back, and one too many.
@@ -191,6 +204,7 @@ impl State {
 
     /// The first to open a file has done so, or has failed to: the others need not wait for it any longer.
     pub(super) fn opened(&mut self, key: TenantId, lock: Option<FileLock>) {
+        self.openings += u64::from(lock.is_some());
         if let Some(lane) = self.lanes.get_mut(&key) {
             lane.opening = false;
             lane.lock = lock;

@@ -78,7 +78,7 @@ async fn many_tenants_share_room_for_one_file_and_each_sees_its_own() {
         });
     }
     timeout(HANG, clients.join_all()).await.expect("nobody starves");
-    assert!(pool.stats().open_files <= 2, "{pool:?}");
+    assert!(pool.stats().files.open <= 2, "{pool:?}");
 }
 
 /// Starts reports that never end, each tenant's share of them.
@@ -155,7 +155,7 @@ async fn reports_that_wait_for_their_turn_are_refused_when_the_file_is_closed() 
     }
     reports.shutdown().await;
     timeout(HANG, closing).await.unwrap().unwrap();
-    assert_eq!(pool.stats().open_files, 0);
+    assert_eq!(pool.stats().files.open, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -338,7 +338,7 @@ async fn an_open_file_is_locked_until_it_is_closed_and_then_refuses() {
     drop(lease);
     timeout(HANG, closing).await.unwrap().unwrap();
 
-    assert_eq!(pool.stats().open_files, 0);
+    assert_eq!(pool.stats().files.open, 0);
     assert!(!folder.path().join("1.db-wal").exists(), "the log was written back");
     let exclusive = FileLock::exclusive(&lock).expect("nobody holds it any more");
     let again = Arc::new(DataFile::new(TenantId::new(1), folder.path().join("1.db"), lock.clone()));

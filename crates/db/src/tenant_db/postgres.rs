@@ -34,6 +34,15 @@ impl Way<'_> {
         ran.map_err(query_error)
     }
 
+    /// Runs a statement that reads and whose tables are named in full. It may be run twice.
+    pub(super) async fn read(self, statement: &Statement) -> Result<Answer, QueryError> {
+        let ran = match self {
+            Self::Door(door) => Box::pin(door.read(statement)).await,
+            Self::Transaction(transaction) => Box::pin(transaction.run(statement)).await,
+        };
+        ran.map_err(query_error)
+    }
+
     /// Runs statements that change rows, and says how many they changed.
     pub(super) async fn run_all(self, statements: &[Statement]) -> Result<u64, QueryError> {
         let ran = match self {

@@ -133,7 +133,7 @@ impl Way<'_> {
             Self::Sqlite(way) => {
                 Ok(way.read(move |db| sqlite::rows(db, &statement, most, model, decode)).await??)
             }
-            Self::Postgres(way) => Ok(postgres::decode(&way.run(&statement).await?.0, model, decode)?),
+            Self::Postgres(way) => Ok(postgres::decode(&way.read(&statement).await?.0, model, decode)?),
         }
     }
 
@@ -156,7 +156,7 @@ impl Way<'_> {
     pub(super) async fn integer(self, statement: Statement) -> Result<Option<i64>, QueryError> {
         match self {
             Self::Sqlite(way) => way.read(move |db| sqlite::integer(db, &statement)).await,
-            Self::Postgres(way) => Ok(postgres::integer(&way.run(&statement).await?.0)),
+            Self::Postgres(way) => Ok(postgres::integer(&way.read(&statement).await?.0)),
         }
     }
 

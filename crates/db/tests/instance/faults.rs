@@ -19,7 +19,7 @@ async fn unknown_hosts_lead_nowhere_and_leave_nothing_behind() {
         assert_eq!(unknown.unwrap_err(), ResolveError::Unknown);
     }
     assert_eq!(folders.map(|folder| site.listed(folder)), before);
-    assert_eq!(instance.stats().open_files, 0);
+    assert_eq!(instance.stats().files.open, 0);
     assert_eq!(instance.directory().records().len(), 1);
 }
 

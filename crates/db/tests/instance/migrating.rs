@@ -51,7 +51,7 @@ async fn a_fleet_gets_what_is_missing_and_one_that_is_up_to_date_is_not_touched(
     }
     let again = site.try_open(notes([tags()])).unwrap();
     let summary = migrate(&again, &Target::Fleet).await;
-    assert_eq!((summary.done, summary.failed.len(), again.stats().open_files), (0, 0, 0));
+    assert_eq!((summary.done, summary.failed.len(), again.stats().files.open), (0, 0, 0));
 }
 
 #[tokio::test]

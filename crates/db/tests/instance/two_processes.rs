@@ -24,7 +24,7 @@ async fn what_one_changes_the_other_sees() {
 
     cli.directory().change_status(id, Transition::Suspend).await.unwrap();
     until("the suspension", async || matches!(titles(&open).await, Err(QueryError::Closed))).await;
-    until("the file's end", async || server.stats().open_files == 0).await;
+    until("the file's end", async || server.stats().files.open == 0).await;
     assert!(matches!(by_host(&server, "acme.example"), Err(ResolveError::NotServing(_))));
 }
 
@@ -36,7 +36,7 @@ async fn a_purge_waits_until_the_other_has_closed_the_file() {
     until("the new tenant", async || by_host(&server, "acme.example").is_ok()).await;
     let open = door(&server, "acme");
     write(&open, "gone").await.unwrap();
-    assert_eq!(server.stats().open_files, 1);
+    assert_eq!(server.stats().files.open, 1);
 
     cli.directory().change_status(id, Transition::Delete).await.unwrap();
     cli.purge(id).await.unwrap();
@@ -58,7 +58,7 @@ async fn a_purge_is_not_held_up_by_a_migration_of_a_tenant_that_was_not_served()
     .await;
     // This opens the file, and an open file stays so until there is a reason to close it.
     server.plan(&server.directory().record_by_id(id).unwrap()).await.unwrap();
-    assert_eq!(server.stats().open_files, 1);
+    assert_eq!(server.stats().files.open, 1);
     cli.directory().change_status(id, Transition::Delete).await.unwrap();
     cli.purge(id).await.unwrap();
     assert_eq!(site.listed("data/tenants"), Vec::<String>::new());

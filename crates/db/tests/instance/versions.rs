@@ -151,7 +151,7 @@ async fn what_the_directory_has_not_heard_of_is_seen_in_the_data() {
     assert!(instance.behind(&Target::Fleet).await.unwrap().iter().all(|record| record.id != acme.id));
     instance.directory().change_status(acme.id, Transition::Suspend).await.unwrap();
     until("that acme's file is closed", async || {
-        matches!(titles(&db).await, Err(QueryError::Closed)) && instance.stats().open_files == 0
+        matches!(titles(&db).await, Err(QueryError::Closed)) && instance.stats().files.open == 0
     })
     .await;
     std::fs::copy(&copy, &path).unwrap();

@@ -7,6 +7,7 @@ use tenantry_web::auth::Password;
 
 use super::instance::door;
 use super::people::give_demo_user;
+use super::serve::listener_on;
 use super::{Context, logging};
 use crate::cli::Failure;
 
@@ -17,7 +18,7 @@ impl Context {
     pub(super) async fn demo(&mut self) -> Result<(), Failure> {
         self.app = self.app.clone().shown_by_demo();
         logging::start(self.settings())?;
-        let listener = self.listener().await?;
+        let listener = listener_on(&self.settings().listen).await?;
         let port = listener.local_addr()?.port();
         let instance = self.open_or_make()?;
         self.recover(&instance).await?;

@@ -21,7 +21,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 /// The longest that one statement of a migration may run: it may build an index over all that a tenant has.
 const MIGRATION_DEADLINE: Duration = Duration::from_secs(6 * 60 * 60);
 
-/// Descriptors that are neither a connection's nor a tenant's file's: logs, the directory, the runtime's own.
+/// Descriptors that are neither a client's nor a tenant's file's: logs, the directory, the runtime's own, who reads metrics.
 const RESERVED: usize = 40;
 
 /// The fewest descriptors that the program works with: those, a few connections, and a tenant's file or two.

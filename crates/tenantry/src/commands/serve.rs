@@ -1,21 +1,27 @@
 //! `serve`: ends what was left half done, then serves all tenants until it is told to stop.
 
+use std::future::pending;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use tenantry_core::Status;
 use tenantry_db::{Instance, ServerTrouble};
-use tenantry_web::http::{Site, listen, serve};
+use tenantry_web::http::{Limits, RequestCountLayer, RequestCounts, Site, listen, metrics, serve};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tower::Layer;
 
 use super::instance::behind;
 use super::migrate::tell_unclaimed;
 use super::{Context, logging};
 use crate::cli::{Failure, counted};
+use crate::config::ListenAddress;
 
 /// How long the start waits for PostgreSQL servers to answer.
 const SERVER_PATIENCE: Duration = Duration::from_secs(1);
+
+/// The connections of those who read `/metrics`, at most: each takes a descriptor that is set aside for such uses.
+const METRICS_CONNECTIONS: usize = 8;
 
 /// The tenants' addresses that are told at the start, at most.
 const NAMED_DOMAINS: usize = 5;
@@ -23,7 +29,12 @@ const NAMED_DOMAINS: usize = 5;
 impl Context {
     pub(super) async fn serve(&mut self) -> Result<(), Failure> {
         logging::start(self.settings())?;
-        let listener = self.listener().await?;
+        let settings = self.settings();
+        let listener = listener_on(&settings.listen).await?;
+        let of_metrics = match &settings.metrics_listen {
+            Some(address) => Some(listener_on(address).await?),
+            None => None,
+        };
         let instance = self.open_or_make()?;
         self.recover(&instance).await?;
         let on_access = self.settings().migrate_on_access;
@@ -35,23 +46,34 @@ impl Context {
         }
         let site = self.site(&instance)?;
         self.greet(&instance, listener.local_addr()?);
-        self.serve_on(listener, site, instance).await
+        match of_metrics {
+            Some(of_metrics) => self.serve_measured(listener, of_metrics, site, instance).await,
+            None => self.serve_on(listener, site, instance).await,
+        }
     }
 
-    /// The first address of `LISTEN` that can be listened on, before anything else is touched.
-    pub(super) async fn listener(&self) -> Result<TcpListener, Failure> {
-        let wanted = &self.settings().listen;
-        let found = tokio::net::lookup_host((wanted.host(), wanted.port())).await;
-        let addresses: Vec<SocketAddr> =
-            found.map_err(|error| Failure::new(format!("can't listen on {wanted}: {error}")))?.collect();
-        let mut refused = Failure::new(format!("{wanted} is no address"));
-        for address in addresses {
-            match listen(address) {
-                Ok(listener) => return Ok(listener),
-                Err(error) => refused = error.into(),
-            }
+    /// Serves with `/metrics` on a listener of its own, which ends last: what ends slowly can be seen there.
+    async fn serve_measured(
+        &mut self,
+        listener: TcpListener,
+        of_metrics: TcpListener,
+        site: impl Site,
+        instance: Instance,
+    ) -> Result<(), Failure> {
+        let address = of_metrics.local_addr()?;
+        self.out.line(format_args!("metrics on http://{address}/metrics"));
+        if !address.ip().is_loopback() {
+            self.out.warn(format_args!("METRICS_LISTEN: whoever can reach {address} reads them"));
         }
-        Err(refused)
+        let counts = RequestCounts::default();
+        let routes = metrics(instance.clone(), counts.clone());
+        let limits = Limits { connections: METRICS_CONNECTIONS, ..Limits::default() };
+        let site = RequestCountLayer::new(counts).layer(site);
+        tokio::select! {
+            served = self.serve_on(listener, site, instance) => served,
+            // Nobody tells it to stop.
+            _ = serve(of_metrics, routes, limits, pending()) => Ok(()),
+        }
     }
 
     /// Ends what a process that is gone has left half done, and names what can't be served.
@@ -107,6 +129,21 @@ impl Context {
         instance.close().await;
         Ok(())
     }
+}
+
+/// The first address behind `wanted` that can be listened on.
+pub(super) async fn listener_on(wanted: &ListenAddress) -> Result<TcpListener, Failure> {
+    let found = tokio::net::lookup_host((wanted.host(), wanted.port())).await;
+    let addresses: Vec<SocketAddr> =
+        found.map_err(|error| Failure::new(format!("can't listen on {wanted}: {error}")))?.collect();
+    let mut refused = Failure::new(format!("{wanted} is no address"));
+    for address in addresses {
+        match listen(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => refused = error.into(),
+        }
+    }
+    Err(refused)
 }
 
 /// Ready once the process gets SIGINT or SIGTERM.

@@ -126,6 +126,10 @@ settings! {
     base_domain "BASE_DOMAIN": Option<HostName> = Fallback::Unset("off: only a tenant's own domains lead to it");
     /// Where the server listens. An address given to `serve` wins.
     listen "LISTEN": ListenAddress = Fallback::Text("127.0.0.1:8000");
+    /// Where `serve` answers `/metrics` for Prometheus: how busy the instance, its files and its PostgreSQL servers are. A
+    /// listener of its own, since no tenant's visitors have a right to it: give it an address that only whoever watches over
+    /// the instance can reach, such as 127.0.0.1:9464.
+    metrics_listen "METRICS_LISTEN": Option<ListenAddress> = Fallback::Unset("off: `/metrics` is answered nowhere");
     /// The proxies whose `X-Forwarded-…` headers are believed. From anyone else these headers are ignored.
     trusted_proxies "TRUSTED_PROXIES": TrustedProxies = Fallback::Unset("none: forwarded headers are ignored");
     /// How many seconds a browser that was answered over https asks the same host in no other way (HSTS); 0 does not

@@ -16,7 +16,7 @@ pub(crate) struct Server {
     pub(crate) address: String,
     client: Client,
     /// What it goes on to say has somewhere to go.
-    _output: BufReader<ChildStdout>,
+    output: BufReader<ChildStdout>,
 }
 
 impl Server {
@@ -34,7 +34,16 @@ impl Server {
             }
         };
         let client = Client::builder().redirect(redirect::Policy::none()).build().unwrap();
-        Self { process, address, client, _output: output }
+        Self { process, address, client, output }
+    }
+
+    /// Where `/metrics` is answered, which the line says that comes after the first.
+    pub(crate) fn metrics(&mut self) -> Metrics {
+        let mut said = String::new();
+        self.output.read_line(&mut said).unwrap();
+        let url = said.trim_end().strip_prefix("metrics on ");
+        assert!(url.is_some(), "{said}");
+        Metrics { url: url.unwrap().to_owned(), client: self.client.clone() }
     }
 
     /// A request that is ready to be sent.
@@ -82,6 +91,37 @@ impl Server {
         let begun = Instant::now();
         while self.get(host, "/admin/login/", "").await.status() != status {
             assert!(begun.elapsed() < PATIENCE, "{host} does not answer {status}");
+        }
+    }
+}
+
+/// What a server has measured.
+pub(crate) struct Metrics {
+    pub(crate) url: String,
+    pub(crate) client: Client,
+}
+
+impl Metrics {
+    pub(crate) async fn text(&self) -> String {
+        let answer = self.client.get(&self.url).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert_eq!(answer.headers()[CONTENT_TYPE], "text/plain; version=0.0.4; charset=utf-8");
+        answer.text().await.unwrap()
+    }
+
+    /// A figure, by its name and labels as they are written.
+    pub(crate) async fn figure(&self, name: &str) -> f64 {
+        let text = self.text().await;
+        let figure = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        assert!(figure.is_some(), "{name} is not in {text}");
+        figure.unwrap().parse().unwrap()
+    }
+
+    /// Asks until a figure is at least so great.
+    pub(crate) async fn until(&self, name: &str, least: f64) {
+        let begun = Instant::now();
+        while self.figure(name).await < least {
+            assert!(begun.elapsed() < PATIENCE, "{name} is not {least}: {}", self.text().await);
         }
     }
 }

@@ -7,6 +7,7 @@ mod checking;
 mod common;
 mod fleet;
 mod killed;
+mod metrics;
 mod place;
 mod preparing;
 mod proxy;

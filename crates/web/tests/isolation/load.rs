@@ -180,7 +180,7 @@ impl Pressing {
         if !crossed.is_empty() {
             self.seen.crossings.push(format!("{} got something of {}", tenant.slug, crossed.join(", ")));
         }
-        self.seen.open_files = self.seen.open_files.max(self.instance.stats().open_files);
+        self.seen.open_files = self.seen.open_files.max(self.instance.stats().files.open);
         if answer.status() != expected || !answer.text.contains(text) {
             self.seen.wrong.push(format!("{}, {expected} expected: {:.200}", tenant.slug, answer.text));
         }

@@ -1,6 +1,7 @@
 //! What the engine promises on a real server: nothing of a tenant is left on a connection, nobody waits for another.
 
 mod bouncer;
+mod glance;
 mod session;
 
 use std::sync::Arc;

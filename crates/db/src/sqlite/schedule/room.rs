@@ -53,6 +53,7 @@ impl State {
             } else if lane.is_at_rest() {
                 lane.noted = None;
                 self.evicted.push(lane.take_open());
+                self.evictions += 1;
                 self.descriptors += std::mem::take(&mut lane.descriptors);
                 if lane.is_idle() {
                     self.lanes.remove(&least_used);
