@@ -19,6 +19,8 @@ pub(crate) struct NewRow {
     pub(crate) placement: Placement,
     /// Whether the file that it claims is there already.
     pub(crate) existed: bool,
+    /// What it is once it is made: active, or suspended.
+    pub(crate) status: Status,
 }
 
 /// Raised when a tenant can't be entered.
@@ -305,12 +307,13 @@ pub(super) fn insert(
         Placement::Made { server, isolation, name } => {
             (Some(server), Some(isolation.as_str()), Some(name), None)
         }
-        Placement::Claimed { database } => (None, None, None, Some(database)),
+        Placement::Claimed { database } => (None, None, None, Some(database.to_string())),
+        Placement::Adopted { database, schema } => (None, None, None, Some(format!("{database}/{schema}"))),
     };
-    if let Some(database) = claimed
-        && taken("SELECT 1 FROM tenant WHERE claimed = ?1", database.as_str())?
+    if let Some(claimed) = &claimed
+        && taken("SELECT 1 FROM tenant WHERE claimed = ?1", claimed)?
     {
-        return Err(RowConflict::Claimed(database.clone()));
+        return Err(RowConflict::Claimed(row.placement.alias().clone()));
     }
     let sql = "INSERT INTO tenant (slug, name, status, created, server, isolation, opaque, claimed, generation) \
                VALUES (?1, ?2, 'provisioning', ?3, ?4, ?5, ?6, ?7, ?8)";
@@ -321,7 +324,7 @@ pub(super) fn insert(
         server.map(Alias::as_str),
         isolation,
         opaque.map(OpaqueName::as_str),
-        claimed.map(Alias::as_str),
+        claimed,
         generation,
     );
     let id = change

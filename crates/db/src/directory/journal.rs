@@ -1,7 +1,7 @@
 //! The journal: which changes of several steps are under way, and who does them.
 
 use rusqlite::{Row, Transaction};
-use tenantry_core::{OpaqueName, TenantId};
+use tenantry_core::{OpaqueName, Status, TenantId};
 
 use super::change::{self, NewRow, RowConflict};
 use super::version::{self, Version};
@@ -67,10 +67,10 @@ impl Directory {
         .await
     }
 
-    /// Last step of a creation: the tenants are active, and their data is known to have `version`.
+    /// Last step of a creation: the tenants are active, or what else they are to be, and their data is known to have `version`.
     pub(crate) async fn end_create(
         &self,
-        ids: Vec<TenantId>,
+        made: Vec<(TenantId, Status)>,
         version: Version,
     ) -> Result<(), DirectoryError> {
         let (now, actor) = (change::now(), self.actor());
@@ -78,10 +78,11 @@ impl Directory {
             let change = change::begin(db)?;
             let generation = change::next_generation(&change)?;
             version::explain(&change, &version)?;
-            for id in ids {
-                let set = "UPDATE tenant SET status = 'active', version = ?2, noted = ?3, generation = ?4 \
+            for (id, status) in made {
+                let set = "UPDATE tenant SET status = ?5, version = ?2, noted = ?3, generation = ?4 \
                            WHERE id = ?1 AND status = 'provisioning'";
-                if change.prepare_cached(set)?.execute((id.get(), &version.hash, &now, generation))? == 0 {
+                let values = (id.get(), &version.hash, &now, generation, status.as_str());
+                if change.prepare_cached(set)?.execute(values)? == 0 {
                     return Err(DirectoryError::Unreadable(format!(
                         "tenant {id} is not being made any more"
                     )));

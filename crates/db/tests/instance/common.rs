@@ -155,7 +155,7 @@ pub(crate) async fn titles(db: &TenantDb) -> Result<Vec<String>, QueryError> {
 pub(crate) fn file_of(site: &Site, record: &TenantRecord) -> PathBuf {
     match &record.placement {
         Placement::Made { name, .. } => site.path("data/tenants").join(format!("{name}.db")),
-        Placement::Claimed { .. } => unreachable!("it is on a server"),
+        Placement::Claimed { .. } | Placement::Adopted { .. } => unreachable!("it is on a server"),
     }
 }
 
