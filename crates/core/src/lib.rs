@@ -20,7 +20,9 @@ pub use alias::{Alias, AliasError};
 pub use host::{HostError, HostName};
 pub use host_pattern::{HostPattern, HostPatternError};
 pub use name::{TenantName, TenantNameError};
-pub use placement::{Isolation, IsolationError, OpaqueName, OpaqueNameError, Placement, RowKey};
+pub use placement::{
+    Isolation, IsolationError, OpaqueName, OpaqueNameError, Placement, RowKey, SchemaName, SchemaNameError,
+};
 pub use slug::{Slug, SlugError};
 pub use status::{Restored, Status, StatusError, Transition, TransitionError};
 pub use tenant::{NotServing, Tenant, TenantId, TenantKey, TenantRecord};

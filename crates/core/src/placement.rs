@@ -45,6 +45,41 @@ pub struct RowKey(i64);
 #[error("{0:?} is not a name that this server makes")]
 pub struct OpaqueNameError(String);
 
+/// The name of a schema that a tenant may claim: letters of ASCII, digits, underscores and hyphens, a letter or an
+/// underscore first, 63 bytes at the most. It is taken as it stands: `Acme` and `acme` are two schemas.
+///
+/// No schema that is PostgreSQL's own, everybody's or this program's has such a name.
+///
+/// ```
+/// use tenantry_core::SchemaName;
+///
+/// assert_eq!("acme_north".parse::<SchemaName>()?.as_str(), "acme_north");
+/// assert!("acme; DROP SCHEMA public".parse::<SchemaName>().is_err());
+/// assert!("public".parse::<SchemaName>().is_err());
+/// # Ok::<(), tenantry_core::SchemaNameError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct SchemaName(Box<str>);
+
+/// Raised when a text is no name of a schema that a tenant may claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SchemaNameError {
+    /// Nothing, or longer than what PostgreSQL keeps of a name.
+    #[error("a schema's name has 1 to {} bytes", SchemaName::MAX_LENGTH)]
+    Length,
+    /// Another character, or a digit or a hyphen at its beginning.
+    #[error(
+        "a schema's name holds only letters a to z, digits, underscores and hyphens, and begins with a letter or an \
+         underscore"
+    )]
+    Character,
+    /// A schema that belongs to no single tenant.
+    #[error("this schema is PostgreSQL's own, everybody's, or this program's")]
+    Reserved,
+}
+
 /// Where a tenant's data is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -62,6 +97,14 @@ pub enum Placement {
     Claimed {
         /// The database.
         database: Alias,
+    },
+    /// A schema of a configured PostgreSQL database that was there before, under the name that it had. It is never removed
+    /// by a purge.
+    Adopted {
+        /// The database.
+        database: Alias,
+        /// Its schema.
+        schema: SchemaName,
     },
 }
 
@@ -140,6 +183,43 @@ impl FromStr for OpaqueName {
 
 canonical_text!(OpaqueName, OpaqueNameError);
 
+impl SchemaName {
+    /// The most bytes of a name: PostgreSQL cuts off what is longer, and takes two names for one.
+    pub const MAX_LENGTH: usize = 63;
+
+    /// The name as text: safe as a SQL identifier in double quotes, and inside a SQL literal.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for SchemaName {
+    type Err = SchemaNameError;
+
+    /// # Errors
+    /// Raised when `text` is no name of a schema that a tenant may claim; the variant says why.
+    fn from_str(text: &str) -> Result<Self, SchemaNameError> {
+        if text.is_empty() || text.len() > Self::MAX_LENGTH {
+            return Err(SchemaNameError::Length);
+        }
+        let first = text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
+        let rest = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+        if !(first && rest) {
+            return Err(SchemaNameError::Character);
+        }
+        // One that this program has made is another tenant's.
+        let made = text.parse::<OpaqueName>().is_ok();
+        let own = ["pg_", "tenantry"].iter().any(|start| text.starts_with(start));
+        if made || own || matches!(text, "public" | "information_schema") {
+            return Err(SchemaNameError::Reserved);
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+canonical_text!(SchemaName, SchemaNameError);
+
 impl RowKey {
     /// The key of no tenant: of the rows that each new tenant begins with.
     pub const TEMPLATE: Self = Self(0);
@@ -172,7 +252,7 @@ impl Placement {
     pub fn alias(&self) -> &Alias {
         match self {
             Self::Made { server, .. } => server,
-            Self::Claimed { database } => database,
+            Self::Claimed { database } | Self::Adopted { database, .. } => database,
         }
     }
 
@@ -182,6 +262,7 @@ impl Placement {
         match self {
             Self::Made { isolation, .. } => *isolation,
             Self::Claimed { .. } => Isolation::Database,
+            Self::Adopted { .. } => Isolation::Schema,
         }
     }
 }
@@ -221,5 +302,30 @@ mod tests {
             assert!(key > RowKey::TEMPLATE && key.get() > 0, "{key} of {bits}");
         }
         assert_eq!(RowKey::of(&OpaqueName::from_random(4)).get(), 5);
+    }
+
+    #[test]
+    fn a_name_is_taken_as_it_stands_and_ends_no_statement() {
+        let longest = "a".repeat(SchemaName::MAX_LENGTH);
+        for text in ["acme", "Acme", "acme-north", "_acme_2", "public_2", &longest] {
+            assert_eq!(text.parse::<SchemaName>().unwrap().to_string(), text);
+        }
+        for (text, error) in [
+            ("", SchemaNameError::Length),
+            (&format!("{longest}a"), SchemaNameError::Length),
+            ("2acme", SchemaNameError::Character),
+            ("-acme", SchemaNameError::Character),
+            ("acme corp", SchemaNameError::Character),
+            ("acme\"; DROP SCHEMA x", SchemaNameError::Character),
+            ("acme'", SchemaNameError::Character),
+            ("acmé", SchemaNameError::Character),
+            ("public", SchemaNameError::Reserved),
+            ("information_schema", SchemaNameError::Reserved),
+            ("pg_catalog", SchemaNameError::Reserved),
+            ("tenantry_shared", SchemaNameError::Reserved),
+            (OpaqueName::from_random(7).as_str(), SchemaNameError::Reserved),
+        ] {
+            assert_eq!(text.parse::<SchemaName>(), Err(error), "{text:?}");
+        }
     }
 }

@@ -94,6 +94,9 @@ pub(crate) struct Inner {
     /// Held while the template of new tenants is made.
     pub(crate) template: Mutex<()>,
     on_access: OnAccess,
+    /// The planted bug: see [`Instance::confuse_tenants`].
+    #[cfg(feature = "testkit")]
+    confused: std::sync::atomic::AtomicBool,
 }
 
 /// Where the data of tenants is that were asked for since they became active.
@@ -136,8 +139,19 @@ impl Instance {
         let directory = Directory::open(places.directory(), &config.actor, move |changes| {
             close_changed(changes, &closing_pool, &closing_stores);
         })?;
-        let (template, dropped, on_access) = (Mutex::new(()), Arc::default(), OnAccess::default());
-        let inner = Inner { places, directory, pool, history, servers, stores, dropped, template, on_access };
+        let inner = Inner {
+            places,
+            directory,
+            pool,
+            history,
+            servers,
+            stores,
+            dropped: Arc::default(),
+            template: Mutex::new(()),
+            on_access: OnAccess::default(),
+            #[cfg(feature = "testkit")]
+            confused: std::sync::atomic::AtomicBool::new(false),
+        };
         Ok(Self(Arc::new(inner)))
     }
 
@@ -178,6 +192,10 @@ impl Instance {
 
     fn known_store(&self, tenant: &Tenant) -> Option<(Store, Arc<Gate>)> {
         let stores = self.0.stores.read().unwrap_or_else(PoisonError::into_inner);
+        #[cfg(feature = "testkit")]
+        if self.0.confused.load(Ordering::Relaxed) {
+            return Some(stores.values().next()?.store());
+        }
         let served = stores.get(&tenant.id())?;
         // An id alone is no proof: a tenant of another instance may have the same.
         let (known, asked) = (served.tenant.placement(), tenant.placement());
@@ -318,11 +336,15 @@ impl Instance {
         }
     }
 
-    /// Plants a bug: from now on tenants' files are kept without regard to the tenant. For the test that proves that
-    /// such a bug would be seen.
+    /// Plants a bug: from now on tenants' open files, and on PostgreSQL their doors, are kept without regard to the tenant.
+    /// For the test that proves that such a bug would be seen.
     #[cfg(feature = "testkit")]
     pub fn confuse_tenants(&self) {
-        self.0.pool.confuse_tenants();
+        if self.0.servers.is_empty() {
+            self.0.pool.confuse_tenants();
+        } else {
+            self.0.confused.store(true, Ordering::Relaxed);
+        }
     }
 }
 

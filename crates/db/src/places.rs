@@ -216,6 +216,7 @@ impl Places {
         let (alias, _) = self.postgres.get_key_value(placement.alias())?;
         let scope = match placement {
             Placement::Claimed { .. } => Scope::Claimed,
+            Placement::Adopted { schema, .. } => Scope::Adopted(schema.clone()),
             Placement::Made { isolation: Isolation::Database, name, .. } => Scope::Database(name.clone()),
             Placement::Made { isolation: Isolation::Schema, name, .. } => Scope::Schema(name.clone()),
             Placement::Made { isolation: Isolation::Row, name, .. } => Scope::Rows(RowKey::of(name)),
@@ -307,6 +308,11 @@ impl Places {
                     Ok((path.clone(), self.data.join("claimed").join(format!("{database}.lock"))))
                 }
                 Some(Local::Folder(_)) => Err(UnknownPlace::NotADatabase(database.clone())),
+                None => Err(self.unknown(database)),
+            },
+            // Only a PostgreSQL database has schemas.
+            Placement::Adopted { database, .. } => match self.locations.get(database) {
+                Some(_) => Err(UnknownPlace::NotAServer(database.clone())),
                 None => Err(self.unknown(database)),
             },
         }

@@ -3,6 +3,7 @@
 
 mod common;
 
+use common::columns::{Ground, in_every_column};
 use jiff::Timestamp;
 use tempfile::TempDir;
 use tenantry_core::Tenant;
@@ -26,9 +27,9 @@ struct Doors {
     _folder: TempDir,
 }
 
-async fn doors() -> Doors {
+async fn doors(ground: &Ground) -> Doors {
     let folder = tempfile::tempdir().unwrap();
-    let instance = common::instance(&folder).await;
+    let instance = common::instance(&folder, ground).await;
     let door = |slug: &str| {
         let record = instance.directory().record(&slug.parse().unwrap()).unwrap();
         instance.tenant_db(&Tenant::from_record(record).unwrap()).unwrap()
@@ -67,9 +68,23 @@ async fn stored(db: &TenantDb, user: &User) -> User {
     db.find::<User>(user.id.get().unwrap()).await.unwrap().unwrap()
 }
 
-#[tokio::test]
-async fn a_superuser_is_made_once_and_in_one_tenant() {
-    let Doors { acme, globex, _folder } = doors().await;
+in_every_column!(
+    a_superuser_is_made_once_and_in_one_tenant,
+    of_two_who_take_a_name_at_once_one_gets_it,
+    a_superuser_without_a_password_can_t_sign_in_until_there_is_one,
+    signing_in_notes_the_time_and_nothing_else,
+    whoever_is_refused_costs_and_hears_the_same_and_changes_nothing,
+    a_name_is_found_in_whatever_way_it_is_encoded,
+    django_s_hash_is_upgraded_only_where_the_policy_allows_it,
+    a_password_that_is_changed_meanwhile_is_not_brought_back_by_an_upgrade,
+    a_password_is_set_for_one_user_and_for_none_that_is_gone,
+    the_policy_follows_from_where_the_data_comes_from,
+    a_permission_comes_in_person_or_by_group_and_reaches_no_further,
+    a_superuser_may_everything_and_an_inactive_user_nothing,
+);
+
+async fn a_superuser_is_made_once_and_in_one_tenant(ground: Ground) {
+    let Doors { acme, globex, _folder } = doors(&ground).await;
     let ada = create(&acme, "ada", "Tenant-pass-1").await;
     assert!(ada.is_superuser && ada.is_staff && ada.is_active);
     assert_eq!((ada.username.as_str(), ada.email.as_str(), ada.last_login), ("ada", "Ada@example.com", None));
@@ -85,9 +100,8 @@ async fn a_superuser_is_made_once_and_in_one_tenant() {
     assert!(matches!(sign_in(&globex, "ada", "Tenant-pass-1").await, Err(SignInError::Refused)));
 }
 
-#[tokio::test]
-async fn of_two_who_take_a_name_at_once_one_gets_it() {
-    let Doors { acme, _folder, .. } = doors().await;
+async fn of_two_who_take_a_name_at_once_one_gets_it(ground: Ground) {
+    let Doors { acme, _folder, .. } = doors(&ground).await;
     let hasher = Hasher::default();
     let make = |password| create_superuser(&acme, &hasher, HashPolicy::Own, new("ada", Some(password)));
     let (one, other) = tokio::join!(make("one-pass-1"), make("other-pass-1"));
@@ -96,9 +110,8 @@ async fn of_two_who_take_a_name_at_once_one_gets_it() {
     assert_eq!(acme.query::<User>().count().await.unwrap(), 1);
 }
 
-#[tokio::test]
-async fn a_superuser_without_a_password_can_t_sign_in_until_there_is_one() {
-    let Doors { acme, _folder, .. } = doors().await;
+async fn a_superuser_without_a_password_can_t_sign_in_until_there_is_one(ground: Ground) {
+    let Doors { acme, _folder, .. } = doors(&ground).await;
     let hasher = Hasher::default();
     let mut ada = create_superuser(&acme, &hasher, HashPolicy::Own, new("ada", None)).await.unwrap();
     assert!(!ada.password.is_usable());
@@ -110,9 +123,8 @@ async fn a_superuser_without_a_password_can_t_sign_in_until_there_is_one() {
     assert_eq!(sign_in(&acme, "ada", "Tenant-pass-1").await.unwrap().id, ada.id);
 }
 
-#[tokio::test]
-async fn signing_in_notes_the_time_and_nothing_else() {
-    let Doors { acme, _folder, .. } = doors().await;
+async fn signing_in_notes_the_time_and_nothing_else(ground: Ground) {
+    let Doors { acme, _folder, .. } = doors(&ground).await;
     let ada = create(&acme, "ada", "Tenant-pass-1").await;
     let other = create(&acme, "bob", "Tenant-pass-2").await;
     let before = Timestamp::now();
@@ -124,9 +136,8 @@ async fn signing_in_notes_the_time_and_nothing_else() {
     assert_eq!(stored(&acme, &other).await, other);
 }
 
-#[tokio::test]
-async fn whoever_is_refused_costs_and_hears_the_same_and_changes_nothing() {
-    let Doors { acme, _folder, .. } = doors().await;
+async fn whoever_is_refused_costs_and_hears_the_same_and_changes_nothing(ground: Ground) {
+    let Doors { acme, _folder, .. } = doors(&ground).await;
     let ada = create(&acme, "ada", "Tenant-pass-1").await;
     let gone = User { is_active: false, ..create(&acme, "gone", "Tenant-pass-1").await };
     acme.update(&gone).await.unwrap();
@@ -157,18 +168,16 @@ async fn whoever_is_refused_costs_and_hears_the_same_and_changes_nothing() {
     assert_eq!(stored(&acme, &gone).await, gone);
 }
 
-#[tokio::test]
-async fn a_name_is_found_in_whatever_way_it_is_encoded() {
-    let Doors { acme, _folder, .. } = doors().await;
+async fn a_name_is_found_in_whatever_way_it_is_encoded(ground: Ground) {
+    let Doors { acme, _folder, .. } = doors(&ground).await;
     let eva = create(&acme, "éva", "Tenant-pass-1").await;
     for spelling in ["éva", "e\u{301}va", "é\u{ff56}a"] {
         assert_eq!(sign_in(&acme, spelling, "Tenant-pass-1").await.unwrap().id, eva.id, "{spelling}");
     }
 }
 
-#[tokio::test]
-async fn django_s_hash_is_upgraded_only_where_the_policy_allows_it() {
-    let Doors { acme, _folder, .. } = doors().await;
+async fn django_s_hash_is_upgraded_only_where_the_policy_allows_it(ground: Ground) {
+    let Doors { acme, _folder, .. } = doors(&ground).await;
     let ada = create(&acme, "ada", "other").await;
     let policies = [(HashPolicy::Own, true), (HashPolicy::Adopted, false), (HashPolicy::Upgrading, true)];
     for (policy, upgraded) in policies {
@@ -189,9 +198,8 @@ async fn django_s_hash_is_upgraded_only_where_the_policy_allows_it() {
     }
 }
 
-#[tokio::test]
-async fn a_password_that_is_changed_meanwhile_is_not_brought_back_by_an_upgrade() {
-    let Doors { acme, _folder, .. } = doors().await;
+async fn a_password_that_is_changed_meanwhile_is_not_brought_back_by_an_upgrade(ground: Ground) {
+    let Doors { acme, _folder, .. } = doors(&ground).await;
     let ada = create(&acme, "ada", "other").await;
     for _ in 0..8 {
         let from_django = User { password: PasswordHash::from(DJANGO.to_owned()), ..ada.clone() };
@@ -210,9 +218,8 @@ async fn a_password_that_is_changed_meanwhile_is_not_brought_back_by_an_upgrade(
     }
 }
 
-#[tokio::test]
-async fn a_password_is_set_for_one_user_and_for_none_that_is_gone() {
-    let Doors { acme, _folder, .. } = doors().await;
+async fn a_password_is_set_for_one_user_and_for_none_that_is_gone(ground: Ground) {
+    let Doors { acme, _folder, .. } = doors(&ground).await;
     let hasher = Hasher::default();
     let mut ada = create(&acme, "ada", "Tenant-pass-1").await;
     let bob = create(&acme, "bob", "Tenant-pass-1").await;
@@ -229,9 +236,8 @@ async fn a_password_is_set_for_one_user_and_for_none_that_is_gone() {
     assert_eq!(ada.password, old);
 }
 
-#[tokio::test]
-async fn the_policy_follows_from_where_the_data_comes_from() {
-    let Doors { acme, globex, _folder } = doors().await;
+async fn the_policy_follows_from_where_the_data_comes_from(ground: Ground) {
+    let Doors { acme, globex, _folder } = doors(&ground).await;
     let adopt = "UPDATE tenantry_migration SET adopted = 1 WHERE app = 'django'";
     assert_eq!(acme.raw_execute(adopt, vec![]).await.unwrap(), 1);
     assert_eq!(hash_policy(&acme, false).await.unwrap(), HashPolicy::Adopted);
@@ -253,9 +259,8 @@ async fn may(db: &TenantDb, user: &User, permission: &str) -> bool {
     has_perm(db, user, &permission.parse().unwrap()).await.unwrap()
 }
 
-#[tokio::test]
-async fn a_permission_comes_in_person_or_by_group_and_reaches_no_further() {
-    let Doors { acme, globex, _folder } = doors().await;
+async fn a_permission_comes_in_person_or_by_group_and_reaches_no_further(ground: Ground) {
+    let Doors { acme, globex, _folder } = doors(&ground).await;
     let ada = plain_user(&acme, "ada", "Tenant-pass-1").await;
     let bob = plain_user(&acme, "bob", "Tenant-pass-1").await;
     let (ada_id, bob_id) = (ada.id.get().unwrap(), bob.id.get().unwrap());
@@ -280,9 +285,8 @@ async fn a_permission_comes_in_person_or_by_group_and_reaches_no_further() {
     assert!(!may(&globex, &namesake, "auth.add_user").await);
 }
 
-#[tokio::test]
-async fn a_superuser_may_everything_and_an_inactive_user_nothing() {
-    let Doors { acme, _folder, .. } = doors().await;
+async fn a_superuser_may_everything_and_an_inactive_user_nothing(ground: Ground) {
+    let Doors { acme, _folder, .. } = doors(&ground).await;
     let ada = create(&acme, "ada", "Tenant-pass-1").await;
     for permission in ["auth.add_user", "nothing.such_thing"] {
         assert!(may(&acme, &ada, permission).await);

@@ -3,6 +3,7 @@
 
 mod common;
 
+use common::columns::{Ground, in_every_column};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use tempfile::TempDir;
@@ -14,9 +15,9 @@ use tenantry_web::auth::{HashPolicy, Hasher, NewPassword, Password, Token};
 
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
-async fn doors() -> (TempDir, TenantDb, TenantDb) {
+async fn doors(ground: &Ground) -> (TempDir, TenantDb, TenantDb) {
     let folder = tempfile::tempdir().unwrap();
-    let instance = common::instance(&folder).await;
+    let instance = common::instance(&folder, ground).await;
     let door = |slug: &str| {
         let record = instance.directory().record(&slug.parse().unwrap()).unwrap();
         instance.tenant_db(&Tenant::from_record(record).unwrap()).unwrap()
@@ -58,9 +59,21 @@ async fn age(db: &TenantDb, session: &Session, created: SignedDuration, used: Si
     db.update(&aged).await.unwrap();
 }
 
-#[tokio::test]
-async fn a_session_holds_its_user_and_no_token() {
-    let (_folder, acme, _) = doors().await;
+in_every_column!(
+    a_session_holds_its_user_and_no_token,
+    no_other_token_and_no_other_tenant_know_the_session,
+    a_session_ends_when_it_was_idle_or_is_old,
+    use_is_noted_down_now_and_then_and_prolongs_nothing_beyond_the_limit,
+    a_new_password_ends_every_session,
+    signing_in_again_ends_the_session_that_the_browser_had_and_no_other,
+    a_user_who_is_inactive_or_gone_is_not_signed_in_even_once_active_again,
+    signing_out_ends_one_session_and_may_be_done_twice,
+    sessions_that_are_over_go_a_few_at_a_time_when_others_begin,
+    a_user_that_is_not_stored_gets_no_session,
+);
+
+async fn a_session_holds_its_user_and_no_token(ground: Ground) {
+    let (_folder, acme, _) = doors(&ground).await;
     let ada = user(&acme, "ada").await;
     let (token, session) = session::begin(&acme, &ada).await.unwrap();
     let signed_in = session::load(&acme, &token).await.unwrap().unwrap();
@@ -73,9 +86,8 @@ async fn a_session_holds_its_user_and_no_token() {
     assert!(!format!("{row:?}").contains(ada.password.as_str()));
 }
 
-#[tokio::test]
-async fn no_other_token_and_no_other_tenant_know_the_session() {
-    let (_folder, acme, globex) = doors().await;
+async fn no_other_token_and_no_other_tenant_know_the_session(ground: Ground) {
+    let (_folder, acme, globex) = doors(&ground).await;
     let (ada, namesake) = (user(&acme, "ada").await, user(&globex, "ada").await);
     assert_eq!(ada.id, namesake.id);
     let (token, session) = session::begin(&acme, &ada).await.unwrap();
@@ -85,9 +97,8 @@ async fn no_other_token_and_no_other_tenant_know_the_session() {
     assert!(is_signed_in(&acme, &token).await);
 }
 
-#[tokio::test]
-async fn a_session_ends_when_it_was_idle_or_is_old() {
-    let (_folder, acme, _) = doors().await;
+async fn a_session_ends_when_it_was_idle_or_is_old(ground: Ground) {
+    let (_folder, acme, _) = doors(&ground).await;
     let ada = user(&acme, "ada").await;
     let table = [
         (LIFETIME - MINUTE, MINUTE, true),
@@ -104,9 +115,8 @@ async fn a_session_ends_when_it_was_idle_or_is_old() {
     }
 }
 
-#[tokio::test]
-async fn use_is_noted_down_now_and_then_and_prolongs_nothing_beyond_the_limit() {
-    let (_folder, acme, _) = doors().await;
+async fn use_is_noted_down_now_and_then_and_prolongs_nothing_beyond_the_limit(ground: Ground) {
+    let (_folder, acme, _) = doors(&ground).await;
     let ada = user(&acme, "ada").await;
     let (token, session) = session::begin(&acme, &ada).await.unwrap();
     for (used, noted) in [(MINUTE * 5, false), (MINUTE * 15, true)] {
@@ -119,9 +129,8 @@ async fn use_is_noted_down_now_and_then_and_prolongs_nothing_beyond_the_limit() 
     }
 }
 
-#[tokio::test]
-async fn a_new_password_ends_every_session() {
-    let (_folder, acme, _) = doors().await;
+async fn a_new_password_ends_every_session(ground: Ground) {
+    let (_folder, acme, _) = doors(&ground).await;
     let (mut ada, bob) = (user(&acme, "ada").await, user(&acme, "bob").await);
     let (one, _) = session::begin(&acme, &ada).await.unwrap();
     let (other, _) = session::begin(&acme, &ada).await.unwrap();
@@ -134,9 +143,9 @@ async fn a_new_password_ends_every_session() {
     assert!(is_signed_in(&acme, &again).await);
 }
 
-#[tokio::test]
-async fn signing_in_again_ends_the_session_that_the_browser_had_and_no_other() {
-    let site = common::start(common::Setup { app: common::admin(), ..common::Setup::default() }).await;
+async fn signing_in_again_ends_the_session_that_the_browser_had_and_no_other(ground: Ground) {
+    let site =
+        common::start_on(ground, common::Setup { app: common::admin(), ..common::Setup::default() }).await;
     let record = site.instance.directory().record(&"acme".parse().unwrap()).unwrap();
     let acme = site.instance.tenant_db(&Tenant::from_record(record).unwrap()).unwrap();
     user(&acme, "ada").await;
@@ -160,9 +169,8 @@ async fn signing_in_again_ends_the_session_that_the_browser_had_and_no_other() {
     assert_eq!(rows(&acme).await, 2);
 }
 
-#[tokio::test]
-async fn a_user_who_is_inactive_or_gone_is_not_signed_in_even_once_active_again() {
-    let (_folder, acme, _) = doors().await;
+async fn a_user_who_is_inactive_or_gone_is_not_signed_in_even_once_active_again(ground: Ground) {
+    let (_folder, acme, _) = doors(&ground).await;
     let ada = user(&acme, "ada").await;
     let (token, _) = session::begin(&acme, &ada).await.unwrap();
     acme.update(&User { is_active: false, ..ada.clone() }).await.unwrap();
@@ -176,9 +184,8 @@ async fn a_user_who_is_inactive_or_gone_is_not_signed_in_even_once_active_again(
     assert!(!is_signed_in(&acme, &token).await);
 }
 
-#[tokio::test]
-async fn signing_out_ends_one_session_and_may_be_done_twice() {
-    let (_folder, acme, _) = doors().await;
+async fn signing_out_ends_one_session_and_may_be_done_twice(ground: Ground) {
+    let (_folder, acme, _) = doors(&ground).await;
     let ada = user(&acme, "ada").await;
     let (token, _) = session::begin(&acme, &ada).await.unwrap();
     let (other, _) = session::begin(&acme, &ada).await.unwrap();
@@ -188,9 +195,8 @@ async fn signing_out_ends_one_session_and_may_be_done_twice() {
     assert!(is_signed_in(&acme, &other).await);
 }
 
-#[tokio::test]
-async fn sessions_that_are_over_go_a_few_at_a_time_when_others_begin() {
-    let (_folder, acme, _) = doors().await;
+async fn sessions_that_are_over_go_a_few_at_a_time_when_others_begin(ground: Ground) {
+    let (_folder, acme, _) = doors(&ground).await;
     let ada = user(&acme, "ada").await;
     let (live, session) = session::begin(&acme, &ada).await.unwrap();
     age(&acme, &session, LIFETIME - MINUTE, MINUTE).await;
@@ -209,9 +215,8 @@ async fn sessions_that_are_over_go_a_few_at_a_time_when_others_begin() {
     assert!(is_signed_in(&acme, &live).await);
 }
 
-#[tokio::test]
-async fn a_user_that_is_not_stored_gets_no_session() {
-    let (_folder, acme, _) = doors().await;
+async fn a_user_that_is_not_stored_gets_no_session(ground: Ground) {
+    let (_folder, acme, _) = doors(&ground).await;
     let ada = user(&acme, "ada").await;
     let unsaved = User { id: tenantry_db::model::Auto::unset(), ..ada };
     assert!(matches!(session::begin(&acme, &unsaved).await, Err(BeginError::Unsaved)));

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::routing::{get, post};
+use common::columns::{Ground, in_every_column};
 use common::{Setup, Site, header, start_with};
 use reqwest::{Method, Response};
 use tenantry_db::lifecycle::{Home, NewTenant, Target};
@@ -48,9 +49,8 @@ fn app(reached: &Arc<AtomicUsize>) -> Router {
         .route("/change", post(counted(to_change)))
 }
 
-async fn make(instance: &Instance, slug: &str) {
+async fn make(instance: &Instance, slug: &str, home: Home) {
     let domains = vec![format!("{slug}.example").parse().unwrap()];
-    let home = Home::Server { alias: None, isolation: None };
     instance
         .create_tenant(NewTenant { slug: slug.parse().unwrap(), name: None, domains, home })
         .await
@@ -76,13 +76,18 @@ async fn until(site: &Site, host: &str, before: u16, status: u16) -> Response {
     }
 }
 
-#[tokio::test]
-async fn who_is_behind_is_told_to_come_again_and_the_others_are_served_all_the_while() {
+in_every_column!(
+    apart: who_is_behind_is_told_to_come_again_and_the_others_are_served_all_the_while,
+    who_is_ahead_is_served_if_that_is_declared_additive_and_else_never_fails_as_a_fault_of_the_program,
+    debug_names_what_is_missing_and_the_command_that_helps,
+);
+
+async fn who_is_behind_is_told_to_come_again_and_the_others_are_served_all_the_while(ground: Ground) {
     let reached = Arc::default();
-    let site = start_with(Setup { app: app(&reached), ..Setup::default() }, follows([tags()]), 64);
-    make(&site.instance, "globex").await;
+    let site = start_with(ground, Setup { app: app(&reached), ..Setup::default() }, follows([tags()]), 64);
+    make(&site.instance, "globex", site.home(0)).await;
     let old = site.beside(follows([]), 64);
-    make(&old, "acme").await;
+    make(&old, "acme", site.home(1)).await;
     until(&site, "acme.example", 400, 503).await;
     for (method, path) in [(Method::GET, "/notes"), (Method::GET, "/plain"), (Method::POST, "/change")] {
         let response = site.request(method, "acme.example", path).send().await.unwrap();
@@ -106,13 +111,13 @@ async fn who_is_behind_is_told_to_come_again_and_the_others_are_served_all_the_w
     assert_eq!(site.get("globex.example", "/notes").await.status(), 200);
 }
 
-#[tokio::test]
-async fn who_is_ahead_is_served_if_that_is_declared_additive_and_else_never_fails_as_a_fault_of_the_program()
-{
+async fn who_is_ahead_is_served_if_that_is_declared_additive_and_else_never_fails_as_a_fault_of_the_program(
+    ground: Ground,
+) {
     let renamed = Migration::new("notes", "0002_renamed").rename_column("notes_note", "title", "heading");
-    let site = start_with(Setup { app: app(&Arc::default()), ..Setup::default() }, follows([]), 64);
-    for slug in ["acme", "globex"] {
-        make(&site.instance, slug).await;
+    let site = start_with(ground, Setup { app: app(&Arc::default()), ..Setup::default() }, follows([]), 64);
+    for (number, slug) in ["acme", "globex"].into_iter().enumerate() {
+        make(&site.instance, slug, site.home(number)).await;
         assert_eq!(site.get(&format!("{slug}.example"), "/notes").await.status(), 200);
     }
     migrate(&site.beside(follows([tags().additive()]), 64), "globex").await;
@@ -125,14 +130,13 @@ async fn who_is_ahead_is_served_if_that_is_declared_additive_and_else_never_fail
     assert_eq!(site.get("globex.example", "/plain").await.status(), 200);
 }
 
-#[tokio::test]
-async fn debug_names_what_is_missing_and_the_command_that_helps() {
+async fn debug_names_what_is_missing_and_the_command_that_helps(ground: Ground) {
     let hosts = HostRules { debug: true, ..Setup::default().hosts };
-    let site = start_with(Setup { hosts, ..Setup::default() }, follows([tags()]), 64);
+    let site = start_with(ground, Setup { hosts, ..Setup::default() }, follows([tags()]), 64);
     let old = site.beside(follows([]), 64);
-    make(&old, "acme").await;
+    make(&old, "acme", site.home(1)).await;
     let later = site.beside(follows([tags(), Migration::new("notes", "0003_later")]), 64);
-    make(&later, "globex").await;
+    make(&later, "globex", site.home(2)).await;
     for (host, reason, command) in [
         ("acme.example", "migration notes.0002_tags was not applied", "<code>migrate --tenant acme</code>"),
         ("globex.example", "migration notes.0003_later is not known here", "<code>migrate</code>"),

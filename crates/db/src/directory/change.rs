@@ -21,6 +21,8 @@ pub(crate) struct NewRow {
     pub(crate) existed: bool,
     /// The data folder that its files are in, or beside, where processes with several folders share the directory.
     pub(crate) folder: Option<OpaqueName>,
+    /// What it is once it is made: active, or suspended.
+    pub(crate) status: Status,
 }
 
 /// Raised when a tenant can't be entered.
@@ -292,12 +294,13 @@ pub(super) fn insert(change: &Tx<'_>, row: &NewRow, generation: i64) -> Result<T
         Placement::Made { server, isolation, name } => {
             (Some(server), Some(isolation.as_str()), Some(name), None)
         }
-        Placement::Claimed { database } => (None, None, None, Some(database)),
+        Placement::Claimed { database } => (None, None, None, Some(database.to_string())),
+        Placement::Adopted { database, schema } => (None, None, None, Some(format!("{database}/{schema}"))),
     };
-    if let Some(database) = claimed
-        && taken("SELECT 1 FROM tenant WHERE claimed = $1", database.as_str())?
+    if let Some(claimed) = &claimed
+        && taken("SELECT 1 FROM tenant WHERE claimed = $1", claimed)?
     {
-        return Err(RowConflict::Claimed(database.clone()));
+        return Err(RowConflict::Claimed(row.placement.alias().clone()));
     }
     let sql = "INSERT INTO tenant (slug, name, status, created, server, isolation, opaque, claimed, generation) \
                VALUES ($1, $2, 'provisioning', $3, $4, $5, $6, $7, $8) RETURNING id";
@@ -308,7 +311,7 @@ pub(super) fn insert(change: &Tx<'_>, row: &NewRow, generation: i64) -> Result<T
         server.map(Alias::as_str).into(),
         isolation.into(),
         opaque.map(OpaqueName::as_str).into(),
-        claimed.map(Alias::as_str).into(),
+        claimed.as_deref().into(),
         generation.into(),
     ];
     let made = change.row(sql, &values)?;

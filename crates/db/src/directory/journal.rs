@@ -1,6 +1,6 @@
 //! The journal: which changes of several steps are under way, and who does them.
 
-use tenantry_core::{OpaqueName, TenantId};
+use tenantry_core::{OpaqueName, Status, TenantId};
 
 use super::change::{self, NewRow, RowConflict};
 use super::session::{Row, Tx};
@@ -65,11 +65,11 @@ impl Directory {
         .await
     }
 
-    /// Last step of a creation: the tenants are active, and their data is known to have `version`. Refused where another
-    /// has taken the creation over.
+    /// Last step of a creation: the tenants are active, or what else they are to be, and their data is known to have
+    /// `version`. Refused where another has taken the creation over.
     pub(crate) async fn end_create(
         &self,
-        ids: Vec<TenantId>,
+        made: Vec<(TenantId, Status)>,
         version: Version,
         owner: &OpaqueName,
     ) -> Result<(), DirectoryError> {
@@ -77,13 +77,19 @@ impl Directory {
         self.change(move |change| {
             let generation = change::next_generation(change)?;
             version::explain(change, &version)?;
-            for id in ids {
-                let set = "UPDATE tenant SET status = 'active', version = $2, noted = $3, generation = $4 \
+            for (id, status) in made {
+                let set = "UPDATE tenant SET status = $6, version = $2, noted = $3, generation = $4 \
                            WHERE id = $1 AND status = 'provisioning' \
                            AND EXISTS (SELECT 1 FROM journal WHERE tenant_id = $1 AND owner = $5)";
                 let (version, owner) = (version.hash.as_str(), owner.as_str());
-                let values =
-                    [id.get().into(), version.into(), now.as_str().into(), generation.into(), owner.into()];
+                let values = [
+                    id.get().into(),
+                    version.into(),
+                    now.as_str().into(),
+                    generation.into(),
+                    owner.into(),
+                    status.as_str().into(),
+                ];
                 if change.execute(set, &values)? == 0 {
                     return Err(DirectoryError::Unreadable(format!(
                         "tenant {id} is not being made any more"

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use tenantry_core::{HostName, Placement, Restored, Slug, Status, TenantId, TenantRecord};
+use tenantry_core::{
+    Alias, AliasError, HostName, Placement, Restored, SchemaNameError, Slug, Status, TenantId, TenantRecord,
+};
 
 use super::index::{Held, Unreadable};
 use super::session::{Row, Tx};
@@ -234,7 +236,7 @@ fn record(row: &Row, id: TenantId, domains: &[HostName]) -> Result<TenantRecord,
             name: exact(row, "opaque")?,
         }
     } else {
-        Placement::Claimed { database: exact(row, "claimed")? }
+        claim(text(row, "claimed")?).map_err(|error| format!("claimed: {error}"))?
     };
     let status = exact(row, "status")?;
     let _: Timestamp = parsed(row, "created")?;
@@ -250,6 +252,22 @@ fn record(row: &Row, id: TenantId, domains: &[HostName]) -> Result<TenantRecord,
         domains: domains.to_vec(),
         placement,
     })
+}
+
+/// What a tenant claims: a database as a whole, or DATABASE/SCHEMA.
+fn claim(text: &str) -> Result<Placement, String> {
+    let (name, schema) = text.split_once('/').map_or((text, None), |(name, schema)| (name, Some(schema)));
+    let database: Alias = name.parse().map_err(|error: AliasError| error.to_string())?;
+    if database.as_str() != name {
+        return Err(format!("{name:?} should be {database}"));
+    }
+    match schema {
+        None => Ok(Placement::Claimed { database }),
+        Some(schema) => {
+            let schema = schema.parse().map_err(|error: SchemaNameError| error.to_string())?;
+            Ok(Placement::Adopted { database, schema })
+        }
+    }
 }
 
 /// The status that a deleted tenant comes back to.

@@ -9,7 +9,7 @@ CREATE TABLE tenant (
     deleted_from TEXT,
     deleted      TEXT,
     created      TEXT NOT NULL,
-    -- Where its data is: a name on a server, or a database that it claims as a whole.
+    -- Where its data is: a name on a server, or a database that it claims as a whole; DATABASE/SCHEMA is one schema of one.
     server       TEXT,
     isolation    TEXT,
     opaque       TEXT UNIQUE,

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tenantry_core::{Alias, HostName, Isolation, Placement, Slug, TenantId, TenantName, TenantRecord};
+use tenantry_core::{
+    Alias, HostName, Isolation, Placement, SchemaName, Slug, Status, TenantId, TenantName, TenantRecord,
+};
 
 use super::files::{self, FileError};
 use super::making::{copy_all, is_database};
@@ -49,6 +51,16 @@ pub enum Home {
     /// migration as a whole or not at all, and SQLite's mark that the file is used with a write-ahead log; another claim
     /// goes on from there.
     Database(Alias),
+    /// In a schema that the Django project made, in the PostgreSQL database that an alias names. What is there stays as it is,
+    /// as in a database that is claimed: [`Instance::schemas`] finds those that can be taken.
+    Schema {
+        /// The database.
+        database: Alias,
+        /// Its schema.
+        schema: SchemaName,
+        /// Whether the tenant is served at once; it is made suspended otherwise.
+        active: bool,
+    },
 }
 
 /// Raised when tenants can't be made. None of those asked for has been, unless the directory could not be read back
@@ -68,6 +80,14 @@ pub enum CreateError {
     /// Another tenant claims the database.
     #[error("the database {0} is claimed by another tenant")]
     DatabaseTaken(Alias),
+    /// Another tenant has the schema.
+    #[error("the schema {schema} of {database} is a tenant's already")]
+    SchemaTaken {
+        /// The database.
+        database: Alias,
+        /// Its schema.
+        schema: SchemaName,
+    },
     /// The server or the database is not configured.
     #[error(transparent)]
     Place(#[from] UnknownPlace),
@@ -124,7 +144,10 @@ pub enum CreateError {
 impl CreateError {
     /// Whether it is for want of something that another tenant has.
     fn is_conflict(&self) -> bool {
-        matches!(self, Self::SlugTaken(_) | Self::DomainTaken(_) | Self::DatabaseTaken(_))
+        matches!(
+            self,
+            Self::SlugTaken(_) | Self::DomainTaken(_) | Self::DatabaseTaken(_) | Self::SchemaTaken { .. }
+        )
     }
 }
 
@@ -207,6 +230,11 @@ impl Instance {
         if let Some(address) = new.domains.iter().find(|host| host.is_address()) {
             return Err(CreateError::Address(address.clone()));
         }
+        let status = if matches!(new.home, Home::Schema { active: false, .. }) {
+            Status::Suspended
+        } else {
+            Status::Active
+        };
         let placement = match new.home {
             Home::Server { alias, isolation } => {
                 let server = alias.unwrap_or_else(|| self.0.places.default_server());
@@ -214,11 +242,12 @@ impl Instance {
                 Placement::Made { server, isolation, name: random_name(&self.0.places.journal())? }
             }
             Home::Database(database) => Placement::Claimed { database },
+            Home::Schema { database, schema, .. } => Placement::Adopted { database, schema },
         };
         let existed = self.exists(&placement)?;
         let name = new.name.unwrap_or_else(|| TenantName::from(&new.slug));
         let folder = self.folder_for(&placement)?;
-        Ok(NewRow { slug: new.slug, name, domains: new.domains, placement, existed, folder })
+        Ok(NewRow { slug: new.slug, name, domains: new.domains, placement, existed, folder, status })
     }
 
     /// How a new tenant is kept apart on a server.
@@ -237,9 +266,17 @@ impl Instance {
 
     /// Whether what a tenant would claim is there already.
     fn exists(&self, placement: &Placement) -> Result<bool, CreateError> {
-        let Placement::Claimed { database } = placement else { return Ok(false) };
+        let (database, schema) = match placement {
+            Placement::Made { .. } => return Ok(false),
+            Placement::Claimed { database } => (database, None),
+            Placement::Adopted { database, schema } => (database, Some(schema.clone())),
+        };
         if self.0.directory.records().iter().any(|record| record.placement == *placement) {
-            return Err(CreateError::DatabaseTaken(database.clone()));
+            let database = database.clone();
+            return Err(match schema {
+                None => CreateError::DatabaseTaken(database),
+                Some(schema) => CreateError::SchemaTaken { database, schema },
+            });
         }
         if self.0.places.postgres().contains_key(database) {
             return Ok(true);
@@ -259,7 +296,7 @@ impl Instance {
             .iter()
             .filter_map(|row| match &row.placement {
                 Placement::Made { server, .. } => Some(server),
-                Placement::Claimed { .. } => None,
+                Placement::Claimed { .. } | Placement::Adopted { .. } => None,
             })
             .collect();
         for alias in servers {
@@ -301,8 +338,8 @@ impl Instance {
             }
             made(work.len().min(done * BATCH));
         }
-        let ids = work.iter().map(|(id, _)| *id).collect();
-        Ok(self.0.directory.end_create(ids, self.version(), owner.name()).await?)
+        let made = work.iter().map(|(id, row)| (*id, row.status)).collect();
+        Ok(self.0.directory.end_create(made, self.version(), owner.name()).await?)
     }
 
     /// Brings a database that was there before up to the history.
@@ -328,43 +365,6 @@ impl Instance {
         }
         all
     }
-
-    /// Takes back one creation: as if it had never been.
-    pub(super) async fn undo_create(
-        &self,
-        id: TenantId,
-        placement: &Placement,
-        existed: bool,
-    ) -> Result<(), UndoError> {
-        if let Some((server, _)) = self.0.places.scope(placement) {
-            self.remove_from_server(id, server, placement).await?;
-            return Ok(self.0.directory.remove(id, "tenant.create.undo").await?);
-        }
-        let (path, lock) = self.0.places.files(placement)?;
-        self.0.pool.close(id).await;
-        let _held = files::let_go(&lock).await.map_err(|error| files::lock_failed(&lock, error))?;
-        // A file that was missing may have been put in its place since, and is not ours to remove.
-        let claimed = matches!(placement, Placement::Claimed { .. });
-        if existed || (claimed && !files::is_as_made(&path, &self.0.places.template())?) {
-            files::let_be(&path, &lock)?;
-        } else {
-            files::remove_tenant(&path, &lock)?;
-        }
-        Ok(self.0.directory.remove(id, "tenant.create.undo").await?)
-    }
-}
-
-/// Raised when a creation, or a purge, can't be ended just now.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum UndoError {
-    #[error(transparent)]
-    OnServer(#[from] OnServerError),
-    #[error(transparent)]
-    Place(#[from] UnknownPlace),
-    #[error(transparent)]
-    File(#[from] FileError),
-    #[error(transparent)]
-    Directory(#[from] DirectoryError),
 }
 
 impl From<RowConflict> for CreateError {

@@ -6,6 +6,7 @@ use std::panic::resume_unwind;
 
 use tracing::Instrument;
 
+mod adopt;
 mod create;
 mod files;
 mod folder;
@@ -19,7 +20,9 @@ mod rest;
 mod shared;
 mod standing;
 mod template;
+mod undo;
 
+pub use adopt::{FoundSchema, SchemaRefusal, SchemaStanding, SchemasError};
 pub use create::{CreateError, Home, NewTenant};
 pub use files::FileError;
 pub use making::check_database;

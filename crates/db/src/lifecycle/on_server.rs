@@ -85,8 +85,12 @@ impl Instance {
                 inside.map_err(|error| refused(server, error))?;
             }
             Some(Scope::Claimed) => {
-                self.refuse_claimed_elsewhere(id, server).await?;
+                self.refuse_claimed_elsewhere(id, placement).await?;
                 run(&roles.grants_on_all("public")).await?;
+            }
+            Some(Scope::Adopted(schema)) => {
+                self.refuse_claimed_elsewhere(id, placement).await?;
+                run(&roles.grants_on_all(schema.as_str())).await?;
             }
             Some(Scope::Rows(_)) | None => {}
         }
@@ -95,13 +99,26 @@ impl Instance {
         applied.map(drop).map_err(|error| OnServerError::Apply { server: server.clone(), error })
     }
 
-    /// Refuses a database that another tenant claims through another alias.
-    async fn refuse_claimed_elsewhere(&self, id: TenantId, database: &Alias) -> Result<(), OnServerError> {
+    /// Refuses a database, or a schema of one, that another tenant claims through another alias.
+    async fn refuse_claimed_elsewhere(
+        &self,
+        id: TenantId,
+        placement: &Placement,
+    ) -> Result<(), OnServerError> {
+        let database = placement.alias();
         let key = random_number().map_err(|error| refused(database, error))?;
         for record in self.0.directory.records() {
-            let Placement::Claimed { database: other } = &record.placement else { continue };
+            let other = match (placement, &record.placement) {
+                (Placement::Claimed { .. }, Placement::Claimed { database }) => database,
+                (Placement::Adopted { schema: ours, .. }, Placement::Adopted { database, schema })
+                    if ours == schema =>
+                {
+                    database
+                }
+                _ => continue,
+            };
             let Some(theirs) = self.owning_door(record.id, &record.placement) else { continue };
-            let ours = self.owning_door(id, &Placement::Claimed { database: database.clone() });
+            let ours = self.owning_door(id, placement);
             let Some(ours) = ours.filter(|_| other != database) else { continue };
             match ours.is_same_database(&theirs, key).await {
                 Ok(false) => {}

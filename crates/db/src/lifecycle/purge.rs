@@ -3,10 +3,10 @@
 use jiff::{Timestamp, ToSpan};
 use tenantry_core::{Placement, Status, TenantId, Transition, TransitionError};
 
-use super::create::UndoError;
 use super::files::{self, FileError};
 use super::on_server::OnServerError;
 use super::to_the_end;
+use super::undo::UndoError;
 use crate::Instance;
 use crate::directory::{ChangeError, DirectoryError};
 use crate::places::UnknownPlace;
@@ -107,7 +107,7 @@ impl Instance {
         })?;
         match placement {
             Placement::Made { .. } => files::remove_tenant(&path, &lock)?,
-            Placement::Claimed { .. } => files::remove_lock(&lock)?,
+            Placement::Claimed { .. } | Placement::Adopted { .. } => files::remove_lock(&lock)?,
         }
         drop(held);
         Ok(self.0.directory.remove(id, "tenant.purge").await?)

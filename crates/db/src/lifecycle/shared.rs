@@ -42,7 +42,9 @@ impl Instance {
                 let made = made(&roles.protection.roles.serving);
                 roles.owning.command(id, None, &made).await.map_err(|error| refused(server, error))?;
             }
-            (_, Present::NoTenant | Present::Tenants) => {}
+            // Nothing is left to be done, and many may be made at once: none of them waits for the lock of those who migrate.
+            (None, Present::Tenants) => return Ok(()),
+            (_, Present::NoTenant) => {}
         }
         apply(&store, Some(&roles.protection.roles), &self.0.history).await.map(drop).map_err(failed)
     }

@@ -48,10 +48,16 @@ pub(super) fn grants_on_all(serving: &str) -> String {
     )
 }
 
+/// Waits for the lock of those who migrate for as long as a statement may run, which is longer than for a table's: several
+/// tenants are made at once, and the first has all the tables made.
+fn patiently(lock: &str) -> String {
+    format!("SET LOCAL lock_timeout = 0; {lock}; SET LOCAL lock_timeout = DEFAULT")
+}
+
 /// Makes the schema and the registry, unless they are there, and lets the role that serves work on the tables that will
 /// be made.
 pub(crate) fn made(serving: &str) -> String {
-    let (alone, grants) = (alone(SHARED), grants(serving));
+    let (alone, grants) = (patiently(&alone(SHARED)), grants(serving));
     format!(
         r#"{alone};
         CREATE SCHEMA IF NOT EXISTS "{SHARED}";
@@ -74,7 +80,7 @@ pub(super) fn ledger_is_read_only(serving: &str) -> String {
 ///
 /// A policy shows the rows of one tenant at a time, the owner as well: they are read as a text in between.
 pub(crate) fn entered(name: &OpaqueName) -> String {
-    let (beside_others, tables, key) = (beside_others(SHARED), tables(), RowKey::of(name));
+    let (beside_others, tables, key) = (patiently(&beside_others(SHARED)), tables(), RowKey::of(name));
     let (as_template, as_tenant) = (tenant_setting(RowKey::TEMPLATE), tenant_setting(key));
     format!(
         r#"SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
@@ -101,7 +107,7 @@ pub(crate) fn entered(name: &OpaqueName) -> String {
 /// A transaction of the role that serves, `serving`, may have begun before its process heard that the tenant is gone: what
 /// it still writes would stay for ever. Waits for those that have, `patience` milliseconds at the most.
 pub(crate) fn removed(name: &OpaqueName, serving: &str, patience: u128) -> String {
-    let (beside_others, tables, key) = (beside_others(SHARED), tables(), RowKey::of(name));
+    let (beside_others, tables, key) = (patiently(&beside_others(SHARED)), tables(), RowKey::of(name));
     let as_tenant = tenant_setting(key);
     let serving = serving.replace('\'', "''");
     format!(

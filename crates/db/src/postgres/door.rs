@@ -156,7 +156,7 @@ impl Door {
 
     /// Whether the schema is not there any more: another process has just purged the tenant.
     async fn is_gone(&self, connection: &mut Connection) -> bool {
-        if !matches!(self.scope, Scope::Schema(_) | Scope::Rows(_)) {
+        if !matches!(self.scope, Scope::Schema(_) | Scope::Adopted(_) | Scope::Rows(_)) {
             return false;
         }
         let sql = "SELECT 1 WHERE to_regnamespace($1) IS NULL".to_owned();
@@ -170,7 +170,7 @@ impl Door {
         }
         let database = match &self.scope {
             Scope::Database(name) => Some(name.as_str().into()),
-            Scope::Claimed | Scope::Schema(_) | Scope::Rows(_) => None,
+            Scope::Claimed | Scope::Schema(_) | Scope::Adopted(_) | Scope::Rows(_) => None,
         };
         self.server.lend(self.tenant, database).await
     }

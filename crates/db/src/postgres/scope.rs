@@ -3,7 +3,7 @@
 //! Every local setting is a literal: on Citus only such a one reaches the machines that hold the data. Nothing in it is
 //! a user's word: names were made or validated by this program, a tenant's key is a number.
 
-use tenantry_core::{OpaqueName, RowKey};
+use tenantry_core::{OpaqueName, RowKey, SchemaName};
 
 use super::connection::Timeouts;
 use super::door::Access;
@@ -31,6 +31,8 @@ pub(crate) enum Scope {
     Database(OpaqueName),
     /// A schema of its own, in the database that the URL names.
     Schema(OpaqueName),
+    /// A schema that was there before, in the database that the URL names.
+    Adopted(SchemaName),
     /// Rows of shared tables, under policies that know the tenant by its key.
     Rows(RowKey),
 }
@@ -41,6 +43,7 @@ impl Scope {
         match self {
             Self::Claimed | Self::Database(_) => "public",
             Self::Schema(name) => name.as_str(),
+            Self::Adopted(name) => name.as_str(),
             Self::Rows(_) => SHARED,
         }
     }
@@ -49,7 +52,7 @@ impl Scope {
     pub(crate) fn tenant(&self) -> Option<RowKey> {
         match self {
             Self::Rows(tenant) => Some(*tenant),
-            Self::Claimed | Self::Database(_) | Self::Schema(_) => None,
+            Self::Claimed | Self::Database(_) | Self::Schema(_) | Self::Adopted(_) => None,
         }
     }
 

@@ -17,6 +17,24 @@ pub(crate) use files::*;
 
 use crate::server::Database;
 
+/// In the place of the matrix' columns: each test once, whose tenants are files.
+pub(crate) mod columns {
+    pub(crate) use super::files::columns::Ground;
+
+    macro_rules! in_every_column {
+        ($(apart:)? $($name:ident),+ $(,)?) => {
+            mod on_files {
+                use $crate::common::columns::Ground;
+                $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() {
+                    super::$name(Ground::files()).await;
+                })+
+            }
+        };
+    }
+    pub(crate) use in_every_column;
+}
+
 /// A folder, and a database that the directory is in.
 pub(crate) struct Site(files::Site);
 
@@ -25,11 +43,16 @@ const ADMINISTRATOR: &str = "administrator";
 
 impl Site {
     pub(crate) fn new() -> Self {
-        Self::on(&Database::new())
+        Self::of(&Database::new())
+    }
+
+    /// The same, for a test that may run in any column.
+    pub(crate) fn on(_: columns::Ground) -> Self {
+        Self::new()
     }
 
     /// In a folder of its own, and a database that others may use as well.
-    pub(crate) fn on(database: &Database) -> Self {
+    pub(crate) fn of(database: &Database) -> Self {
         Self::signing_in(database, database.url("owner"))
     }
 
@@ -40,6 +63,16 @@ impl Site {
         site.databases.insert(Alias::default_alias(), Location::Postgres(Box::new(server)));
         std::fs::write(site.path(ADMINISTRATOR), database.administrator()).unwrap();
         Self(site)
+    }
+
+    /// A tenant that is to be made, with these domains.
+    pub(crate) fn tenant(&self, name: &str, domains: &[&str]) -> NewTenant {
+        new(name, domains)
+    }
+
+    /// Makes one, with a domain of its name.
+    pub(crate) async fn make(&self, instance: &Instance, name: &str) -> Arc<TenantRecord> {
+        make(instance, name).await
     }
 
     pub(crate) fn file(self, alias: &str, name: &str) -> Self {

@@ -23,7 +23,7 @@ fn not_opened(site: &Site) -> DirectoryError {
 #[tokio::test]
 async fn what_was_missed_while_nobody_listened_is_read_all_the_same() {
     let database = Database::new();
-    let (site, second) = (Site::on(&database), Site::on(&database));
+    let (site, second) = (Site::of(&database), Site::of(&database));
     let (one, other) = (site.open(), second.open());
     let acme = make(&one, "acme").await.id;
     let globex = make(&one, "globex").await.id;
@@ -54,7 +54,7 @@ async fn what_was_missed_while_nobody_listened_is_read_all_the_same() {
 #[tokio::test]
 async fn a_directory_that_was_set_back_is_read_as_it_is() {
     let database = Database::new();
-    let site = Site::on(&database);
+    let site = Site::of(&database);
     let instance = site.open();
     let acme = make(&instance, "acme").await.id;
     for transition in [Transition::Suspend, Transition::Activate] {
@@ -70,7 +70,7 @@ async fn a_directory_that_was_set_back_is_read_as_it_is() {
 #[tokio::test]
 async fn a_maker_that_another_took_for_dead_ends_nothing_and_leaves_nothing() {
     let database = Database::new();
-    let site = Site::on(&database);
+    let site = Site::of(&database);
     let instance = site.open();
     let administrator = database.administrator().to_owned();
     let taken_over = move |_| {
@@ -90,7 +90,7 @@ async fn a_maker_that_another_took_for_dead_ends_nothing_and_leaves_nothing() {
 #[tokio::test]
 async fn a_maker_whose_connections_broke_off_goes_on() {
     let database = Database::new();
-    let (site, second) = (Site::on(&database), Site::on(&database));
+    let (site, second) = (Site::of(&database), Site::of(&database));
     let (instance, other) = (site.open(), second.open());
     let administrator = database.administrator().to_owned();
     let broken_off = move |_| drop(run(&administrator, BROKEN_OFF));
@@ -103,7 +103,7 @@ async fn a_maker_whose_connections_broke_off_goes_on() {
 #[tokio::test]
 async fn a_tenants_files_are_removed_only_where_they_are() {
     let database = Database::new();
-    let (here, there) = (Site::on(&database), Site::on(&database));
+    let (here, there) = (Site::of(&database), Site::of(&database));
     let (ours, theirs) = (here.open(), there.open());
     let acme = make(&ours, "acme").await;
     ours.directory().change_status(acme.id, Transition::Delete).await.unwrap();
@@ -128,7 +128,7 @@ async fn a_tenants_files_are_removed_only_where_they_are() {
 #[tokio::test]
 async fn the_role_that_serves_has_no_right_to_the_directory() {
     let database = Database::new();
-    let site = Site::on(&database);
+    let site = Site::of(&database);
     let instance = site.open();
     make(&instance, "acme").await;
     let may = "SELECT count(*) FROM pg_class, (VALUES ('SELECT'), ('INSERT'), ('UPDATE'), ('DELETE')) AS may (what) \
@@ -155,7 +155,7 @@ async fn a_pooler_is_refused_with_what_to_do() {
 #[tokio::test]
 async fn a_schema_that_is_something_else_is_refused_and_left_alone() {
     let database = Database::new();
-    let site = Site::on(&database);
+    let site = Site::of(&database);
     let owner = "current_database() || '_owner'";
     database.run("CREATE SCHEMA tenantry; CREATE TABLE tenantry.directory (version bigint)");
     let error = not_opened(&site);
@@ -183,7 +183,7 @@ async fn a_schema_that_is_something_else_is_refused_and_left_alone() {
 #[tokio::test]
 async fn two_directories_are_one_too_many() {
     let database = Database::new();
-    let site = Site::on(&database);
+    let site = Site::of(&database);
     std::fs::create_dir(site.path("data")).unwrap();
     let file = site.path("data/directory.db");
     std::fs::write(&file, "").unwrap();
@@ -198,9 +198,9 @@ async fn two_directories_are_one_too_many() {
 #[tokio::test]
 async fn there_is_an_instance_once_there_is_a_directory() {
     let database = Database::new();
-    let site = Site::on(&database);
+    let site = Site::of(&database);
     assert!(!site.config().is_there().unwrap());
     assert_eq!(database.run("SELECT 1 FROM pg_namespace WHERE nspname = 'tenantry'"), Vec::<String>::new());
     drop(site.open());
-    assert!(Site::on(&database).config().is_there().unwrap(), "from any folder");
+    assert!(Site::of(&database).config().is_there().unwrap(), "from any folder");
 }

@@ -1,10 +1,16 @@
 //! A data folder of its own for each test, an application with notes, and short words for what tests do with it.
 
+#[path = "../columns/mod.rs"]
+#[allow(dead_code, unused_macros, unused_imports, reason = "each test binary uses its share")]
+pub(crate) mod columns;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use columns::Ground;
 use tempfile::TempDir;
 use tenantry_core::{Alias, HostName, Placement, Slug, Tenant, TenantKey, TenantRecord};
 use tenantry_db::directory::ResolveError;
@@ -42,18 +48,43 @@ pub(crate) struct Site {
     /// What removes the folder in the end, where it is this site's own.
     _own: Option<TempDir>,
     pub(crate) databases: BTreeMap<Alias, Location>,
+    /// Where its tenants are made, and how many have been.
+    homes: Vec<Home>,
+    made: AtomicUsize,
 }
 
 impl Site {
+    /// Whose tenants are files in the data folder.
     pub(crate) fn new() -> Self {
+        Self::on(Ground::files())
+    }
+
+    /// Whose tenants are where the column has them.
+    pub(crate) fn on(ground: Ground) -> Self {
         let own = tempfile::tempdir().unwrap();
-        let site = Self::at(own.path());
-        Self { _own: Some(own), ..site }
+        let folder = own.path().to_owned();
+        Self { _own: Some(own), ..Self::with(folder, ground) }
     }
 
     /// In a folder that is there already.
+    #[allow(dead_code, reason = "another test binary's")]
     pub(crate) fn at(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), _own: None, databases: BTreeMap::new() }
+        Self::with(folder.to_owned(), Ground::files())
+    }
+
+    fn with(folder: PathBuf, Ground { databases, homes, .. }: Ground) -> Self {
+        Self { folder, _own: None, databases, homes, made: AtomicUsize::new(0) }
+    }
+
+    /// A tenant that is to be made, with these domains.
+    pub(crate) fn tenant(&self, name: &str, domains: &[&str]) -> NewTenant {
+        let made = self.made.fetch_add(1, Ordering::Relaxed);
+        NewTenant { home: self.homes[made % self.homes.len()].clone(), ..new(name, domains) }
+    }
+
+    /// Makes one, with a domain of its name.
+    pub(crate) async fn make(&self, instance: &Instance, name: &str) -> Arc<TenantRecord> {
+        instance.create_tenant(self.tenant(name, &[&format!("{name}.example")])).await.unwrap()
     }
 
     /// With `DB_<ALIAS>` at this name beside the data folder.
@@ -155,7 +186,7 @@ pub(crate) async fn titles(db: &TenantDb) -> Result<Vec<String>, QueryError> {
 pub(crate) fn file_of(site: &Site, record: &TenantRecord) -> PathBuf {
     match &record.placement {
         Placement::Made { name, .. } => site.path("data/tenants").join(format!("{name}.db")),
-        Placement::Claimed { .. } => unreachable!("it is on a server"),
+        Placement::Claimed { .. } | Placement::Adopted { .. } => unreachable!("it is on a server"),
     }
 }
 

@@ -8,13 +8,19 @@ use tenantry_core::{HostName, Isolation, Status};
 use tenantry_db::lifecycle::{CreateError, Home, NewTenant};
 use tenantry_db::migrate::{Column, Migration, Table};
 
+use crate::common::columns::{Ground, in_every_column};
 use crate::common::*;
 
-#[tokio::test]
-async fn several_are_made_at_once_each_with_data_of_its_own() {
-    let site = Site::new();
+in_every_column!(
+    several_are_made_at_once_each_with_data_of_its_own,
+    when_one_is_refused_none_is_made,
+    a_caller_who_goes_away_leaves_no_tenant_half_made,
+);
+
+async fn several_are_made_at_once_each_with_data_of_its_own(ground: Ground) {
+    let site = Site::on(ground);
     let instance = site.open();
-    let wanted = vec![new("acme", &["acme.example", "www.acme.example"]), new("globex", &[])];
+    let wanted = vec![site.tenant("acme", &["acme.example", "www.acme.example"]), site.tenant("globex", &[])];
     let made = instance.create_tenants(wanted, |_| {}).await.unwrap();
     assert_eq!(made.iter().map(|record| record.status).collect::<Vec<_>>(), [Status::Active; 2]);
     assert!(made[0].id < made[1].id);
@@ -29,22 +35,21 @@ async fn several_are_made_at_once_each_with_data_of_its_own() {
     assert_eq!(site.listed("data/journal"), Vec::<String>::new());
 }
 
-#[tokio::test]
-async fn when_one_is_refused_none_is_made() {
-    let site = Site::new().file("legacy", "legacy.sqlite3").server("fast", "fast");
+async fn when_one_is_refused_none_is_made(ground: Ground) {
+    let site = Site::on(ground).file("legacy", "legacy.sqlite3").server("fast", "fast");
     let instance = site.open();
-    make(&instance, "taken").await;
+    site.make(&instance, "taken").await;
     let (tenants, directory) = (site.listed("data/tenants"), instance.directory().records());
 
     let server = |alias: &str, isolation| Home::Server { alias: Some(alias.parse().unwrap()), isolation };
     let address = HostName::from_authority(b"192.0.2.1").unwrap();
     let at = |home| NewTenant { home, ..new("bad", &[]) };
     let cases = [
-        (new("taken", &[]), "the slug taken is taken"),
-        (new("good", &[]), "the slug good is taken"),
-        (new("bad", &["taken.example"]), "the domain taken.example is taken"),
-        (new("bad", &["good.example"]), "the domain good.example is taken"),
-        (new("bad", &["bad.example", "bad.example"]), "the domain bad.example is taken"),
+        (site.tenant("taken", &[]), "the slug taken is taken"),
+        (site.tenant("good", &[]), "the slug good is taken"),
+        (site.tenant("bad", &["taken.example"]), "the domain taken.example is taken"),
+        (site.tenant("bad", &["good.example"]), "the domain good.example is taken"),
+        (site.tenant("bad", &["bad.example", "bad.example"]), "the domain bad.example is taken"),
         (
             NewTenant { domains: vec![address], ..new("bad", &[]) },
             "192.0.2.1 is an address, and a tenant's domain is a name",
@@ -63,7 +68,7 @@ async fn when_one_is_refused_none_is_made() {
         ),
     ];
     for (bad, reason) in cases {
-        let error = refused(&instance, vec![new("good", &["good.example"]), bad]).await;
+        let error = refused(&instance, vec![site.tenant("good", &["good.example"]), bad]).await;
         assert_eq!(error.to_string(), reason);
         assert_eq!(instance.directory().records(), directory, "{reason}");
         assert_eq!(site.listed("data/tenants"), tenants, "{reason}");
@@ -71,7 +76,7 @@ async fn when_one_is_refused_none_is_made() {
     }
     assert!(!site.path("legacy.sqlite3").exists());
     assert_eq!(site.listed("fast"), Vec::<String>::new());
-    make(&instance, "good").await;
+    site.make(&instance, "good").await;
 }
 
 #[tokio::test]
@@ -95,13 +100,12 @@ async fn a_file_that_can_not_be_made_takes_everything_back() {
     make(&instance, "acme").await;
 }
 
-#[tokio::test]
-async fn a_caller_who_goes_away_leaves_no_tenant_half_made() {
-    let site = Site::new();
+async fn a_caller_who_goes_away_leaves_no_tenant_half_made(ground: Ground) {
+    let (on_server, site) = (ground.is_on_server(), Site::on(ground));
     let instance = site.open();
     for number in 0..20 {
         let name = format!("tenant-{number}");
-        let mut making = Box::pin(instance.create_tenant(new(&name, &[])));
+        let mut making = Box::pin(instance.create_tenant(site.tenant(&name, &[])));
         // Once only: it is under way then, and at an await point somewhere.
         assert!(making.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         drop(making);
@@ -112,7 +116,7 @@ async fn a_caller_who_goes_away_leaves_no_tenant_half_made() {
     })
     .await;
     until("the last lock file's end", async || site.listed("data/journal").is_empty()).await;
-    assert_eq!(site.listed("data/tenants").len(), 40);
+    assert_eq!(site.listed("data/tenants").len(), if on_server { 0 } else { 40 });
     assert_eq!(titles(&door(&instance, "tenant-7")).await.unwrap(), Vec::<String>::new());
 }
 

@@ -8,7 +8,13 @@ use tenantry_core::{Placement, Tenant, TenantRecord, Transition};
 use tenantry_db::TenantDb;
 use tenantry_db::model::QueryError;
 
+use crate::common::columns::{Ground, in_every_column};
 use crate::common::*;
+
+in_every_column!(
+    a_tenant_that_someone_made_up_gets_no_data,
+    a_door_that_was_kept_leads_to_nobody_once_its_tenant_is_gone,
+);
 
 /// Is implemented twice for what can be read from text, so that which one is meant can't be told, and this does not
 /// compile.
@@ -27,11 +33,10 @@ fn a_tenant_and_its_door_can_not_be_read_from_text() {
 }
 
 /// A record can be written down by anyone, but it gets no door unless the directory says the same.
-#[tokio::test]
-async fn a_tenant_that_someone_made_up_gets_no_data() {
-    let site = Site::new();
+async fn a_tenant_that_someone_made_up_gets_no_data(ground: Ground) {
+    let site = Site::on(ground);
     let instance = site.open();
-    let (acme, globex) = (make(&instance, "acme").await, make(&instance, "globex").await);
+    let (acme, globex) = (site.make(&instance, "acme").await, site.make(&instance, "globex").await);
     for name in ["acme", "globex"] {
         write(&door(&instance, name), name).await.unwrap();
     }
@@ -54,11 +59,10 @@ async fn a_tenant_that_someone_made_up_gets_no_data() {
 }
 
 /// As a cache, a task that goes on, or a handler's state may keep one.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_door_that_was_kept_leads_to_nobody_once_its_tenant_is_gone() {
-    let site = Site::new().file("legacy", "legacy.sqlite3");
+async fn a_door_that_was_kept_leads_to_nobody_once_its_tenant_is_gone(ground: Ground) {
+    let site = Site::on(ground).file("legacy", "legacy.sqlite3");
     let instance = site.open();
-    for home in [claiming("acme", "legacy"), new("acme", &["acme.example"])] {
+    for home in [claiming("acme", "legacy"), site.tenant("acme", &["acme.example"])] {
         let record = instance.create_tenant(home.clone()).await.unwrap();
         let kept = door(&instance, "acme");
         write(&kept, "old").await.unwrap();

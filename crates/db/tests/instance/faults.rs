@@ -5,13 +5,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tenantry_db::directory::ResolveError;
 
+use crate::common::columns::{Ground, in_every_column};
 use crate::common::*;
 
-#[tokio::test]
-async fn unknown_hosts_lead_nowhere_and_leave_nothing_behind() {
-    let site = Site::new();
+in_every_column!(
+    unknown_hosts_lead_nowhere_and_leave_nothing_behind,
+    a_host_that_moves_beside_its_readers_never_leads_to_a_tenant_that_never_had_it,
+);
+
+async fn unknown_hosts_lead_nowhere_and_leave_nothing_behind(ground: Ground) {
+    let site = Site::on(ground);
     let instance = site.open();
-    make(&instance, "acme").await;
+    site.make(&instance, "acme").await;
     let folders = ["", "data", "data/tenants", "data/journal", "data/template", "data/claimed"];
     let before = folders.map(|folder| site.listed(folder));
     for number in 0..10_000 {
@@ -29,12 +34,11 @@ const READERS: usize = 3;
 /// How often the domain moves.
 const MOVES: usize = 150;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_host_that_moves_beside_its_readers_never_leads_to_a_tenant_that_never_had_it() {
-    let site = Site::new();
+async fn a_host_that_moves_beside_its_readers_never_leads_to_a_tenant_that_never_had_it(ground: Ground) {
+    let site = Site::on(ground);
     let instance = site.open();
     for name in ["acme", "globex", "bystander"] {
-        make(&instance, name).await;
+        site.make(&instance, name).await;
         write(&door(&instance, name), name).await.unwrap();
     }
     let ids = ["acme", "globex"].map(|name| instance.directory().record(&slug(name)).unwrap().id);

@@ -7,7 +7,12 @@ use tenantry_db::Instance;
 use tenantry_db::lifecycle::{Home, MigrateError, NewTenant, Target};
 use tenantry_db::migrate::{Column, Migration, Summary, Table};
 
+use crate::common::columns::{Ground, in_every_column};
 use crate::common::*;
+
+in_every_column!(
+    apart: a_fleet_gets_what_is_missing_and_one_that_is_up_to_date_is_not_touched,
+);
 
 fn tags() -> Migration {
     Migration::new("notes", "0002_tags").create_table(Table::new("notes_tag").column(Column::id()))
@@ -18,12 +23,11 @@ async fn migrate(instance: &Instance, target: &Target) -> Summary {
     instance.migrate(tenants, NonZeroUsize::new(2).unwrap(), |_| {}).await.unwrap()
 }
 
-#[tokio::test]
-async fn a_fleet_gets_what_is_missing_and_one_that_is_up_to_date_is_not_touched() {
-    let site = Site::new();
+async fn a_fleet_gets_what_is_missing_and_one_that_is_up_to_date_is_not_touched(ground: Ground) {
+    let site = Site::on(ground);
     let old = site.open();
     for name in ["acme", "globex", "initech"] {
-        make(&old, name).await;
+        site.make(&old, name).await;
         write(&door(&old, name), name).await.unwrap();
     }
     let suspended = old.directory().record(&slug("initech")).unwrap().id;
@@ -33,7 +37,7 @@ async fn a_fleet_gets_what_is_missing_and_one_that_is_up_to_date_is_not_touched(
     old.close().await;
 
     let instance = site.try_open(notes([tags()])).unwrap();
-    let newcomer = make(&instance, "newcomer").await;
+    let newcomer = site.make(&instance, "newcomer").await;
     let behind = instance.behind(&Target::Fleet).await.unwrap();
     assert!(behind.iter().all(|record| record.id != newcomer.id), "it is made up to date");
     let summary = migrate(&instance, &Target::Fleet).await;

@@ -9,7 +9,10 @@ use tenantry_db::directory::DirectoryError;
 use tenantry_db::lifecycle::{Home, NewTenant, Standing, Target};
 use tenantry_db::{OpenError, PlaceError, UnknownPlace};
 
+use crate::common::columns::{Ground, in_every_column};
 use crate::common::*;
+
+in_every_column!(a_tenant_of_another_instance_gets_nothing_here,);
 
 #[test]
 fn a_directory_that_is_something_else_is_refused_and_left_alone() {
@@ -85,12 +88,11 @@ async fn a_link_that_was_put_in_place_of_a_tenants_file_leads_nowhere() {
     assert_eq!(titles(&door(&instance, "globex")).await.unwrap(), ["of globex"]);
 }
 
-#[tokio::test]
-async fn a_tenant_of_another_instance_gets_nothing_here() {
-    let (here, there) = (Site::new(), Site::new());
+async fn a_tenant_of_another_instance_gets_nothing_here(ground: Ground) {
+    let (here, there) = (Site::on(ground.clone()), Site::on(ground));
     let (ours, theirs) = (here.open(), there.open());
-    make(&ours, "acme").await;
-    make(&theirs, "globex").await;
+    here.make(&ours, "acme").await;
+    there.make(&theirs, "globex").await;
     write(&door(&ours, "acme"), "of acme").await.unwrap();
     // The first tenant of each: they have the same id.
     let stranger = by_host(&theirs, "globex.example").unwrap();

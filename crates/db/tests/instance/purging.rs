@@ -3,15 +3,20 @@
 use tenantry_core::{TenantId, Transition};
 use tenantry_db::lifecycle::PurgeError;
 
+use crate::common::columns::{Ground, in_every_column};
 use crate::common::*;
 
-#[tokio::test]
-async fn only_what_was_deleted_is_purged_and_then_nothing_of_it_stays() {
-    let site = Site::new();
+in_every_column!(
+    only_what_was_deleted_is_purged_and_then_nothing_of_it_stays,
+    an_expired_deletion_is_one_of_weeks_ago,
+);
+
+async fn only_what_was_deleted_is_purged_and_then_nothing_of_it_stays(ground: Ground) {
+    let site = Site::on(ground);
     let instance = site.open();
-    make(&instance, "globex").await;
+    site.make(&instance, "globex").await;
     let others = site.listed("data/tenants");
-    let record = make(&instance, "acme").await;
+    let record = site.make(&instance, "acme").await;
     write(&door(&instance, "acme"), "gone").await.unwrap();
 
     let error = instance.purge(record.id).await.unwrap_err();
@@ -26,7 +31,7 @@ async fn only_what_was_deleted_is_purged_and_then_nothing_of_it_stays() {
     assert!(instance.directory().record(&slug("acme")).is_none());
     assert!(matches!(instance.purge(record.id).await, Err(PurgeError::Unknown)));
 
-    let begun = make(&instance, "begun").await;
+    let begun = site.make(&instance, "begun").await;
     for (status, sentence) in [
         ("deleting", "its purge has begun already; `reconcile` ends it"),
         ("provisioning", "it is still being made; `reconcile` takes back what was cut off while it was"),
@@ -36,17 +41,16 @@ async fn only_what_was_deleted_is_purged_and_then_nothing_of_it_stays() {
         assert_eq!(instance.purge(begun.id).await.unwrap_err().to_string(), sentence);
     }
 
-    let again = make(&instance, "acme").await;
+    let again = site.make(&instance, "acme").await;
     assert!(again.id > record.id, "an id is never given twice");
     assert_ne!(again.placement, record.placement);
     assert_eq!(titles(&door(&instance, "acme")).await.unwrap(), Vec::<String>::new());
 }
 
-#[tokio::test]
-async fn an_expired_deletion_is_one_of_weeks_ago() {
-    let site = Site::new();
+async fn an_expired_deletion_is_one_of_weeks_ago(ground: Ground) {
+    let site = Site::on(ground);
     let instance = site.open();
-    let (old, fresh) = (make(&instance, "old").await.id, make(&instance, "fresh").await.id);
+    let (old, fresh) = (site.make(&instance, "old").await.id, site.make(&instance, "fresh").await.id);
     for id in [old, fresh] {
         instance.directory().change_status(id, Transition::Delete).await.unwrap();
     }

@@ -4,13 +4,22 @@ use tenantry_core::{HostName, Status, Transition};
 use tenantry_db::directory::{ChangeError, DomainError, RenameError, ResolveError};
 use tenantry_db::model::QueryError;
 
+use crate::common::columns::{Ground, in_every_column};
 use crate::common::*;
 
-#[tokio::test]
-async fn a_door_from_before_a_suspension_stays_shut_and_activation_gives_a_new_one() {
-    let site = Site::new();
+in_every_column!(
+    a_door_from_before_a_suspension_stays_shut_and_activation_gives_a_new_one,
+    a_deleted_tenant_is_unknown_and_comes_back_as_what_it_was,
+    a_way_that_does_not_exist_is_refused_and_changes_nothing,
+    a_renamed_tenant_keeps_its_data_and_its_open_doors,
+    a_request_that_resolved_before_a_domain_was_added_gets_its_door,
+    domains_lead_to_their_tenant_for_as_long_as_they_are_its,
+);
+
+async fn a_door_from_before_a_suspension_stays_shut_and_activation_gives_a_new_one(ground: Ground) {
+    let site = Site::on(ground);
     let instance = site.open();
-    let id = make(&instance, "acme").await.id;
+    let id = site.make(&instance, "acme").await.id;
     let stale = by_host(&instance, "acme.example").unwrap();
     let before = door(&instance, "acme");
     write(&before, "before").await.unwrap();
@@ -35,12 +44,11 @@ async fn a_door_from_before_a_suspension_stays_shut_and_activation_gives_a_new_o
     }
 }
 
-#[tokio::test]
-async fn a_deleted_tenant_is_unknown_and_comes_back_as_what_it_was() {
-    let site = Site::new();
+async fn a_deleted_tenant_is_unknown_and_comes_back_as_what_it_was(ground: Ground) {
+    let site = Site::on(ground);
     let instance = site.open();
     let directory = instance.directory();
-    let id = make(&instance, "acme").await.id;
+    let id = site.make(&instance, "acme").await.id;
     write(&door(&instance, "acme"), "kept").await.unwrap();
     for to in [None, Some(Transition::Suspend), Some(Transition::Maintain)] {
         if let Some(to) = to {
@@ -50,7 +58,7 @@ async fn a_deleted_tenant_is_unknown_and_comes_back_as_what_it_was() {
         directory.change_status(id, Transition::Delete).await.unwrap();
         assert_eq!(by_host(&instance, "acme.example").unwrap_err(), ResolveError::Unknown);
         assert!(directory.details(id).await.unwrap().unwrap().deleted.is_some());
-        assert!(refused(&instance, vec![new("acme", &[])]).await.to_string().contains("taken"));
+        assert!(refused(&instance, vec![site.tenant("acme", &[])]).await.to_string().contains("taken"));
         assert_eq!(directory.undelete(id).await.unwrap(), before);
         assert!(directory.details(id).await.unwrap().unwrap().deleted.is_none());
     }
@@ -58,11 +66,10 @@ async fn a_deleted_tenant_is_unknown_and_comes_back_as_what_it_was() {
     assert_eq!(titles(&door(&instance, "acme")).await.unwrap(), ["kept"]);
 }
 
-#[tokio::test]
-async fn a_way_that_does_not_exist_is_refused_and_changes_nothing() {
-    let site = Site::new();
+async fn a_way_that_does_not_exist_is_refused_and_changes_nothing(ground: Ground) {
+    let site = Site::on(ground);
     let instance = site.open();
-    let id = make(&instance, "acme").await.id;
+    let id = site.make(&instance, "acme").await.id;
     let directory = instance.directory();
     for wrong in [Transition::Activate, Transition::Purge] {
         let error = directory.change_status(id, wrong).await.unwrap_err();
@@ -77,12 +84,11 @@ async fn a_way_that_does_not_exist_is_refused_and_changes_nothing() {
     assert_eq!(directory.record_by_id(id).unwrap().status, Status::Deleted);
 }
 
-#[tokio::test]
-async fn a_renamed_tenant_keeps_its_data_and_its_open_doors() {
-    let site = Site::new();
+async fn a_renamed_tenant_keeps_its_data_and_its_open_doors(ground: Ground) {
+    let site = Site::on(ground);
     let instance = site.open();
-    let id = make(&instance, "acme").await.id;
-    make(&instance, "globex").await;
+    let id = site.make(&instance, "acme").await.id;
+    site.make(&instance, "globex").await;
     let (early, open) = (by_host(&instance, "acme.example").unwrap(), door(&instance, "acme"));
     write(&open, "kept").await.unwrap();
     let files = site.listed("data/tenants");
@@ -98,24 +104,22 @@ async fn a_renamed_tenant_keeps_its_data_and_its_open_doors() {
     assert_eq!(site.listed("data/tenants"), files);
 }
 
-#[tokio::test]
-async fn a_request_that_resolved_before_a_domain_was_added_gets_its_door() {
-    let site = Site::new();
+async fn a_request_that_resolved_before_a_domain_was_added_gets_its_door(ground: Ground) {
+    let site = Site::on(ground);
     let instance = site.open();
-    let id = make(&instance, "acme").await.id;
+    let id = site.make(&instance, "acme").await.id;
     // Nobody has asked for the tenant's data yet.
     let early = by_host(&instance, "acme.example").unwrap();
     instance.directory().add_domain(id, host("www.acme.example")).await.unwrap();
     assert_eq!(titles(&instance.tenant_db(&early).unwrap()).await.unwrap(), Vec::<String>::new());
 }
 
-#[tokio::test]
-async fn domains_lead_to_their_tenant_for_as_long_as_they_are_its() {
-    let site = Site::new();
+async fn domains_lead_to_their_tenant_for_as_long_as_they_are_its(ground: Ground) {
+    let site = Site::on(ground);
     let instance = site.open();
     let directory = instance.directory();
-    let acme = make(&instance, "acme").await.id;
-    let globex = make(&instance, "globex").await.id;
+    let acme = site.make(&instance, "acme").await.id;
+    let globex = site.make(&instance, "globex").await.id;
     let domains = || -> Vec<String> {
         directory.record_by_id(acme).unwrap().domains.iter().map(HostName::to_string).collect()
     };

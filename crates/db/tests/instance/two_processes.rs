@@ -1,17 +1,26 @@
 //! Two instances on one data folder, as the command line beside the server is: each sees what the other does.
 
+use std::sync::Arc;
+
 use tenantry_core::{Status, Transition};
 use tenantry_db::directory::ResolveError;
 use tenantry_db::lifecycle::{PurgeError, Reconciled};
 use tenantry_db::model::QueryError;
 
+use crate::common::columns::{Ground, in_every_column};
 use crate::common::*;
 
-#[tokio::test]
-async fn what_one_changes_the_other_sees() {
-    let site = Site::new();
+in_every_column!(
+    what_one_changes_the_other_sees,
+    a_purge_waits_until_the_other_has_closed_the_file,
+    a_purge_is_not_held_up_by_a_migration_of_a_tenant_that_was_not_served,
+    reconcile_leaves_the_changes_of_the_living_alone,
+);
+
+async fn what_one_changes_the_other_sees(ground: Ground) {
+    let site = Site::on(ground);
     let (server, cli) = (site.open(), site.open());
-    let id = make(&cli, "acme").await.id;
+    let id = site.make(&cli, "acme").await.id;
     until("the new tenant", async || by_host(&server, "acme.example").is_ok()).await;
     let open = door(&server, "acme");
     write(&open, "one").await.unwrap();
@@ -28,29 +37,30 @@ async fn what_one_changes_the_other_sees() {
     assert!(matches!(by_host(&server, "acme.example"), Err(ResolveError::NotServing(_))));
 }
 
-#[tokio::test]
-async fn a_purge_waits_until_the_other_has_closed_the_file() {
-    let site = Site::new();
+async fn a_purge_waits_until_the_other_has_closed_the_file(ground: Ground) {
+    let open_files = usize::from(!ground.is_on_server());
+    let site = Site::on(ground);
     let (server, cli) = (site.open(), site.open());
-    let id = make(&cli, "acme").await.id;
+    let id = site.make(&cli, "acme").await.id;
     until("the new tenant", async || by_host(&server, "acme.example").is_ok()).await;
     let open = door(&server, "acme");
     write(&open, "gone").await.unwrap();
-    assert_eq!(server.stats().files.open, 1);
+    assert_eq!(server.stats().files.open, open_files);
 
     cli.directory().change_status(id, Transition::Delete).await.unwrap();
     cli.purge(id).await.unwrap();
     assert_eq!(site.listed("data/tenants"), Vec::<String>::new());
-    assert!(matches!(write(&open, "lost").await, Err(QueryError::Closed)));
+    // A server has the schema removed, or the database, whether every process has heard or not.
+    assert!(matches!(write(&open, "lost").await, Err(QueryError::Closed | QueryError::Gone)));
     until("the purge", async || server.directory().record_by_id(id).is_none()).await;
     assert_eq!(site.listed("data/tenants"), Vec::<String>::new(), "nothing made it anew");
 }
 
-#[tokio::test]
-async fn a_purge_is_not_held_up_by_a_migration_of_a_tenant_that_was_not_served() {
-    let site = Site::new();
+async fn a_purge_is_not_held_up_by_a_migration_of_a_tenant_that_was_not_served(ground: Ground) {
+    let open_files = usize::from(!ground.is_on_server());
+    let site = Site::on(ground);
     let (server, cli) = (site.open(), site.open());
-    let id = make(&cli, "acme").await.id;
+    let id = site.make(&cli, "acme").await.id;
     cli.directory().change_status(id, Transition::Suspend).await.unwrap();
     until("the suspension", async || {
         server.directory().record_by_id(id).is_some_and(|record| record.status == Status::Suspended)
@@ -58,19 +68,21 @@ async fn a_purge_is_not_held_up_by_a_migration_of_a_tenant_that_was_not_served()
     .await;
     // This opens the file, and an open file stays so until there is a reason to close it.
     server.plan(&server.directory().record_by_id(id).unwrap()).await.unwrap();
-    assert_eq!(server.stats().files.open, 1);
+    assert_eq!(server.stats().files.open, open_files);
     cli.directory().change_status(id, Transition::Delete).await.unwrap();
     cli.purge(id).await.unwrap();
     assert_eq!(site.listed("data/tenants"), Vec::<String>::new());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn reconcile_leaves_the_changes_of_the_living_alone() {
-    let site = Site::new();
+async fn reconcile_leaves_the_changes_of_the_living_alone(ground: Ground) {
+    // Fewer where each takes its time.
+    let (count, files) = if ground.is_on_server() { (9, 0) } else { (60, 2) };
+    let site = Arc::new(Site::on(ground));
     let (maker, other) = (site.open(), site.open());
+    let theirs = Arc::clone(&site);
     let making = tokio::spawn(async move {
-        for number in 0..60 {
-            let record = make(&maker, &format!("tenant-{number}")).await;
+        for number in 0..count {
+            let record = theirs.make(&maker, &format!("tenant-{number}")).await;
             if number % 3 == 0 {
                 maker.directory().change_status(record.id, Transition::Delete).await.unwrap();
                 maker.purge(record.id).await.unwrap();
@@ -87,12 +99,12 @@ async fn reconcile_leaves_the_changes_of_the_living_alone() {
     let maker = making.await.unwrap();
     assert!(rounds > 10, "{rounds} rounds prove little");
     let records = maker.directory().records();
-    assert_eq!(records.len(), 40);
+    assert_eq!(records.len(), count / 3 * 2);
     for record in records {
         let db = door(&maker, record.slug.as_str());
         assert_eq!(titles(&db).await.unwrap(), Vec::<String>::new(), "{}", record.slug);
     }
-    assert_eq!(site.listed("data/tenants").len(), 80);
+    assert_eq!(site.listed("data/tenants").len(), count / 3 * 2 * files);
     assert_eq!(site.listed("data/journal"), Vec::<String>::new());
 }
 

@@ -67,7 +67,9 @@ async fn an_entry_that_can_t_be_read_is_that_tenants_trouble_alone() {
 fn opaque(record: &TenantRecord) -> String {
     match &record.placement {
         tenantry_core::Placement::Made { name, .. } => name.to_string(),
-        tenantry_core::Placement::Claimed { .. } => unreachable!("it is on a server"),
+        tenantry_core::Placement::Claimed { .. } | tenantry_core::Placement::Adopted { .. } => {
+            unreachable!("it is on a server")
+        }
     }
 }
 

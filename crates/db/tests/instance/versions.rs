@@ -11,7 +11,14 @@ use tenantry_db::migrate::{Column, Migration, Table};
 use tenantry_db::model::{QueryError, VersionError};
 use tenantry_db::{Instance, TenantDb};
 
+use crate::common::columns::{Ground, in_every_column};
 use crate::common::*;
+
+in_every_column!(
+    apart: data_that_is_behind_is_refused_until_it_is_brought_up_to_date_beside,
+    data_that_is_ahead_is_served_on_if_that_was_declared_additive_and_else_refused,
+    data_with_another_past_is_refused_with_what_is_not_the_same,
+);
 
 fn tags() -> Migration {
     Migration::new("notes", "0002_tags").create_table(Table::new("notes_tag").column(Column::id()))
@@ -51,12 +58,11 @@ async fn why_refused(db: &TenantDb) -> VersionError {
     refusals[0].clone()
 }
 
-#[tokio::test]
-async fn data_that_is_behind_is_refused_until_it_is_brought_up_to_date_beside() {
-    let site = Site::new();
+async fn data_that_is_behind_is_refused_until_it_is_brought_up_to_date_beside(ground: Ground) {
+    let site = Site::on(ground);
     let old = site.open();
     for name in ["acme", "globex"] {
-        make(&old, name).await;
+        site.make(&old, name).await;
         write(&door(&old, name), name).await.unwrap();
     }
     old.close().await;
@@ -77,12 +83,11 @@ async fn data_that_is_behind_is_refused_until_it_is_brought_up_to_date_beside() 
     assert_eq!(titles(&acme).await.unwrap(), ["acme"], "nothing was written meanwhile");
 }
 
-#[tokio::test]
-async fn data_that_is_ahead_is_served_on_if_that_was_declared_additive_and_else_refused() {
-    let site = Site::new();
+async fn data_that_is_ahead_is_served_on_if_that_was_declared_additive_and_else_refused(ground: Ground) {
+    let site = Site::on(ground);
     let instance = site.open();
-    make(&instance, "acme").await;
-    make(&instance, "globex").await;
+    site.make(&instance, "acme").await;
+    site.make(&instance, "globex").await;
     let (acme, globex) = (door(&instance, "acme"), door(&instance, "globex"));
     write(&acme, "before").await.unwrap();
     write(&globex, "before").await.unwrap();
@@ -108,7 +113,7 @@ async fn data_that_is_ahead_is_served_on_if_that_was_declared_additive_and_else_
     assert_eq!(rows.len(), 1, "nothing was written into what is ahead");
 
     // What no statement trips over is heard from the directory.
-    make(&instance, "initech").await;
+    site.make(&instance, "initech").await;
     let initech = door(&instance, "initech");
     write(&initech, "before").await.unwrap();
     let careful = site.try_open(notes([tags()])).unwrap();
@@ -161,11 +166,10 @@ async fn what_the_directory_has_not_heard_of_is_seen_in_the_data() {
     assert_eq!(titles(&door(&instance, "acme")).await.unwrap(), Vec::<String>::new());
 }
 
-#[tokio::test]
-async fn data_with_another_past_is_refused_with_what_is_not_the_same() {
-    let site = Site::new();
+async fn data_with_another_past_is_refused_with_what_is_not_the_same(ground: Ground) {
+    let site = Site::on(ground);
     let old = site.try_open(notes([tags()])).unwrap();
-    make(&old, "acme").await;
+    site.make(&old, "acme").await;
     old.close().await;
     let table = Table::new("notes_tag").column(Column::id()).column(Column::text("colour"));
     let changed = Migration::new("notes", "0002_tags").create_table(table);

@@ -195,6 +195,7 @@ async fn no_orphans(site: &Site, instance: Instance) {
         match &record.placement {
             Placement::Made { name, .. } => tenants.extend([format!("{name}.db"), format!("{name}.lock")]),
             Placement::Claimed { database } => claimed.push(format!("{database}.lock")),
+            Placement::Adopted { .. } => unreachable!("a file has no schemas"),
         }
     }
     tenants.sort();

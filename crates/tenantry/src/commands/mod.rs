@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod adopt;
 mod check;
 mod demo;
 mod fleet;
@@ -120,6 +121,7 @@ impl Context {
             Command::Demo(_) => self.demo().await,
             Command::Tenant(command) => self.tenant(command).await,
             Command::Server(command) => self.server(command).await,
+            Command::Adopt(args) => self.adopt(args).await,
             Command::Migrate(args) => self.migrate(args).await,
             Command::Fleet(command) => self.fleet(command).await,
             Command::Showmigrations(args) => self.showmigrations(args).await,

@@ -2,6 +2,7 @@
 //! killed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what fails here fails the test")]
 
+mod adopting;
 mod checking;
 #[path = "../common/mod.rs"]
 mod common;

@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
 use axum::routing::any;
 use serde::Serialize;
-use tenantry_core::{Status, TenantRecord};
+use tenantry_core::{Placement, Status, TenantRecord};
 use tenantry_db::directory::Directory;
 
 use super::basic::{BadBasic, Credentials, credentials};
@@ -154,7 +154,10 @@ fn row(record: &TenantRecord) -> Row {
     Row {
         id: record.id.get(),
         name: record.name.clone(),
-        schema_name: record.slug.as_str().replace('-', "_"),
+        schema_name: match &record.placement {
+            Placement::Adopted { schema, .. } => schema.to_string(),
+            Placement::Made { .. } | Placement::Claimed { .. } => record.slug.as_str().replace('-', "_"),
+        },
         sub_domain: record.domains.first().map(ToString::to_string).unwrap_or_default(),
         active: record.status == Status::Active,
     }
@@ -164,7 +167,7 @@ fn row(record: &TenantRecord) -> Row {
 mod tests {
     use std::sync::Arc;
 
-    use tenantry_core::{Alias, Placement, TenantId};
+    use tenantry_core::{Alias, TenantId};
 
     use super::*;
 

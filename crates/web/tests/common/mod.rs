@@ -2,12 +2,16 @@
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 #![allow(dead_code, reason = "each test binary uses its share")]
 
-use std::collections::BTreeMap;
+#[path = "../../../db/tests/columns/mod.rs"]
+#[allow(unused_macros, unused_imports, reason = "each test binary uses its share")]
+pub(crate) mod columns;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::Router;
+use columns::Ground;
 use reqwest::header::HOST;
 use reqwest::{Client, Method, RequestBuilder, Response};
 use tempfile::TempDir;
@@ -30,6 +34,7 @@ pub(crate) struct Site {
     pub(crate) address: SocketAddr,
     pub(crate) client: Client,
     folder: TempDir,
+    ground: Ground,
 }
 
 /// What differs from test to test.
@@ -58,28 +63,28 @@ impl Default for Setup {
     }
 }
 
-pub(crate) async fn instance(folder: &TempDir) -> Instance {
-    let instance = open(folder, Registry::default(), 64);
+pub(crate) async fn instance(folder: &TempDir, ground: &Ground) -> Instance {
+    let instance = open(folder, ground, Registry::default(), 64);
     for (slug, name) in [("acme", "Acme"), ("globex", "Globex & Sons")] {
         let new = NewTenant {
             slug: slug.parse().unwrap(),
             name: Some(name.parse().unwrap()),
             domains: vec![format!("{slug}.example").parse().unwrap()],
-            home: Home::Server { alias: None, isolation: None },
+            home: ground.homes[0].clone(),
         };
         instance.create_tenant(new).await.unwrap();
     }
     instance
 }
 
-/// An instance without tenants.
-fn open(folder: &TempDir, registry: Registry, descriptors: usize) -> Instance {
+/// An instance without tenants. It has as little room for connections as it has for descriptors.
+fn open(folder: &TempDir, ground: &Ground, registry: Registry, descriptors: usize) -> Instance {
     let config = InstanceConfig {
         data: folder.path().join("data"),
         directory: None,
-        databases: BTreeMap::new(),
+        databases: ground.databases.clone(),
         descriptors,
-        connections: 4,
+        connections: if descriptors == 0 { 2 } else { 4 },
         deadline: Duration::from_secs(20),
         synchronous: Synchronous::Normal,
         actor: "test".to_owned(),
@@ -88,16 +93,21 @@ fn open(folder: &TempDir, registry: Registry, descriptors: usize) -> Instance {
 }
 
 pub(crate) async fn start(setup: Setup) -> Site {
+    start_on(Ground::files(), setup).await
+}
+
+/// The same with tenants that are where the column has them.
+pub(crate) async fn start_on(ground: Ground, setup: Setup) -> Site {
     let folder = tempfile::tempdir().unwrap();
-    let instance = instance(&folder).await;
-    site(setup, folder, instance)
+    let instance = instance(&folder, &ground).await;
+    site(setup, folder, ground, instance)
 }
 
 /// A site without tenants, whose instance follows `registry` and has room for so many descriptors of their files.
-pub(crate) fn start_with(setup: Setup, registry: Registry, descriptors: usize) -> Site {
+pub(crate) fn start_with(ground: Ground, setup: Setup, registry: Registry, descriptors: usize) -> Site {
     let folder = tempfile::tempdir().unwrap();
-    let instance = open(&folder, registry, descriptors);
-    site(setup, folder, instance)
+    let instance = open(&folder, &ground, registry, descriptors);
+    site(setup, folder, ground, instance)
 }
 
 /// The routes of the admin, for people who sign in over plain http.
@@ -107,7 +117,7 @@ pub(crate) fn admin() -> Router {
     Admin { hasher: Hasher::default(), forms, upgrade: false, plain_http: true }.routes()
 }
 
-fn site(setup: Setup, folder: TempDir, instance: Instance) -> Site {
+fn site(setup: Setup, folder: TempDir, ground: Ground, instance: Instance) -> Site {
     let api = TenantsApi::new(instance.directory().clone(), &Hasher::default(), setup.access);
     let Setup { hosts, resolvers, hsts, app, .. } = setup;
     let edge = Edge { limits: Limits::default(), hosts, resolvers, hsts };
@@ -116,7 +126,7 @@ fn site(setup: Setup, folder: TempDir, instance: Instance) -> Site {
     let address = listener.local_addr().unwrap();
     tokio::spawn(serve(listener, app, Limits::default(), std::future::pending()));
     let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-    Site { instance, address, client, folder }
+    Site { instance, address, client, folder, ground }
 }
 
 impl Site {
@@ -142,7 +152,12 @@ impl Site {
 
     /// The same data as another process opens it, with room for so many descriptors.
     pub(crate) fn beside(&self, registry: Registry, descriptors: usize) -> Instance {
-        open(&self.folder, registry, descriptors)
+        open(&self.folder, &self.ground, registry, descriptors)
+    }
+
+    /// Where a tenant is to be made.
+    pub(crate) fn home(&self, number: usize) -> Home {
+        self.ground.homes[number % self.ground.homes.len()].clone()
     }
 
     /// The folder with the instance's own files.

@@ -10,6 +10,7 @@ use tenantry_web::http::{HostRules, Resolvers};
 
 use crate::app::Note;
 use crate::common::Setup;
+use crate::common::columns::{Ground, in_every_column};
 use crate::tenants::door;
 use crate::watch::{Watch, either, refused, served};
 
@@ -28,9 +29,15 @@ async fn look_into(watch: &Watch, number: usize, slug: &str) {
     assert_eq!(db.query::<Session>().count().await.unwrap(), 1, "its own session alone");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_tenant_that_is_stopped_and_started_holds_nobody_else_up_and_loses_nothing() {
-    let watch = Watch::new(2, &["acme.example", "globex.example"], Setup::default());
+in_every_column!(
+    a_tenant_that_is_stopped_and_started_holds_nobody_else_up_and_loses_nothing,
+    two_tenants_that_swap_their_slugs_keep_their_data,
+    a_domain_that_passes_to_another_tenant_leads_to_one_of_them_or_to_none,
+    a_tenant_made_anew_has_nothing_of_the_one_that_was_purged,
+);
+
+async fn a_tenant_that_is_stopped_and_started_holds_nobody_else_up_and_loses_nothing(ground: Ground) {
+    let watch = Watch::new(ground, 2, &["acme.example", "globex.example"], Setup::default());
     let site = &watch.site;
     let acme = watch.make(&site.instance, 0, "acme", "acme.example").await;
     watch.make(&site.instance, 1, "globex", "globex.example").await;
@@ -59,13 +66,12 @@ async fn a_tenant_that_is_stopped_and_started_holds_nobody_else_up_and_loses_not
     look_into(&watch, 1, "globex").await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_tenants_that_swap_their_slugs_keep_their_data() {
+async fn two_tenants_that_swap_their_slugs_keep_their_data(ground: Ground) {
     let base: HostName = "base.example".parse().unwrap();
     let resolvers = Resolvers { base_domain: Some(base.clone()), ..Resolvers::default() };
     let rules = HostRules { base_domain: Some(base), ..HostRules::default() };
     let hosts = ["left.base.example", "right.base.example", "acme.example", "globex.example"];
-    let watch = Watch::new(2, &hosts, Setup { hosts: rules, resolvers, ..Setup::default() });
+    let watch = Watch::new(ground, 2, &hosts, Setup { hosts: rules, resolvers, ..Setup::default() });
     let site = &watch.site;
     let ids = [
         watch.make(&site.instance, 0, "left", "acme.example").await,
@@ -105,10 +111,9 @@ async fn two_tenants_that_swap_their_slugs_keep_their_data() {
     look_into(&watch, 1, "left").await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_domain_that_passes_to_another_tenant_leads_to_one_of_them_or_to_none() {
+async fn a_domain_that_passes_to_another_tenant_leads_to_one_of_them_or_to_none(ground: Ground) {
     let hosts = ["moving.example", "acme.example", "globex.example"];
-    let watch = Watch::new(2, &hosts, Setup::default());
+    let watch = Watch::new(ground, 2, &hosts, Setup::default());
     let site = &watch.site;
     let ids = [
         watch.make(&site.instance, 0, "acme", "acme.example").await,
@@ -145,11 +150,10 @@ async fn a_domain_that_passes_to_another_tenant_leads_to_one_of_them_or_to_none(
     look_into(&watch, 1, "globex").await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_tenant_made_anew_has_nothing_of_the_one_that_was_purged() {
+async fn a_tenant_made_anew_has_nothing_of_the_one_that_was_purged(ground: Ground) {
     const NEIGHBOUR: usize = 4;
     let hosts = ["acme.example", "globex.example"];
-    let watch = Watch::new(NEIGHBOUR + 1, &hosts, Setup::default());
+    let watch = Watch::new(ground, NEIGHBOUR + 1, &hosts, Setup::default());
     let site = &watch.site;
     watch.make(&site.instance, NEIGHBOUR, "globex", "globex.example").await;
     let mut acme = watch.make(&site.instance, 0, "acme", "acme.example").await;

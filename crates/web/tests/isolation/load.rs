@@ -16,6 +16,8 @@ pub(crate) struct Load {
     pub(crate) requests: usize,
     /// Further requests whose clients go away in the middle.
     pub(crate) dropped: usize,
+    /// How many times the notes those multiply by themselves.
+    pub(crate) power: u32,
 }
 
 /// What the clients have seen.
@@ -55,6 +57,7 @@ impl Load {
                 instance: tenants.site.instance.clone(),
                 tenants: Arc::clone(&staged),
                 reports: Arc::clone(&tenants.reports),
+                power: self.power,
                 seen: Seen::default(),
             };
             clients.spawn(client.run(Arc::clone(&begun), self.requests, self.requests / self.dropped));
@@ -70,6 +73,7 @@ struct Pressing {
     instance: Instance,
     tenants: Arc<[Staged]>,
     reports: Arc<[Semaphore]>,
+    power: u32,
     seen: Seen,
 }
 
@@ -85,7 +89,8 @@ impl Pressing {
             let own = (index / PHASE + self.number % pressed_at_once) % self.tenants.len();
             if index.is_multiple_of(every) {
                 let long = if index.is_multiple_of(2 * every) { "report" } else { "half" };
-                let long = get(&self.tenants[own].host, &format!("/{long}/{}", self.number), "");
+                let long =
+                    get(&self.tenants[own].host, &format!("/{long}/{}/{}", self.power, self.number), "");
                 self.client.leave(&long, &self.reports[self.number]).await;
             }
             self.ask(index, own).await;
@@ -117,7 +122,7 @@ impl Pressing {
                 self.search(tenant, &answer, 200);
             }
             _ => {
-                let id = 1 + i64::try_from(index).unwrap() % NOTES;
+                let id = -1 - i64::try_from(index).unwrap() % NOTES;
                 let answer = self.client.ask(&get(&tenant.host, &format!("/notes/{id}"), "")).await;
                 self.search(tenant, &answer, 200);
             }

@@ -14,6 +14,7 @@ use tenantry_web::auth::{HashPolicy, Hasher, NewPassword, Password};
 use tokio::sync::Semaphore;
 
 use crate::app::Note;
+use crate::common::columns::Ground;
 use crate::common::{self, Setup, Site};
 use crate::load::CLIENTS;
 
@@ -50,14 +51,14 @@ impl Staged {
 }
 
 impl Tenants {
-    pub(crate) async fn start() -> Self {
+    pub(crate) async fn start(ground: Ground) -> Self {
         let reports: Arc<[Semaphore]> = (0..CLIENTS).map(|_| Semaphore::new(0)).collect();
         let app = common::admin().merge(crate::app::routes(Arc::clone(&reports)));
         let setup = Setup { app, ..Setup::default() };
-        let site = common::start_with(setup, crate::app::registry(), 0);
+        let site = common::start_with(ground, setup, crate::app::registry(), 0);
         let mut all = Vec::new();
         for slug in ["alpha", "bravo", "charlie", "delta"] {
-            all.push(stage(&site.instance, slug, &format!("{slug}.example"), canary()).await);
+            all.push(stage(&site.instance, site.home(0), slug, &format!("{slug}.example"), canary()).await);
         }
         Self { site, all, reports }
     }
@@ -98,12 +99,14 @@ fn title(number: i64, canary: &str) -> String {
 }
 
 /// Makes a tenant, whose name and whose every value is marked.
-pub(crate) async fn stage(instance: &Instance, slug: &str, host: &str, canary: String) -> Staged {
+///
+/// Its first notes and its user have ids that no sequence gives: where tables are shared, so are the sequences.
+pub(crate) async fn stage(instance: &Instance, home: Home, slug: &str, host: &str, canary: String) -> Staged {
     let new = NewTenant {
         slug: slug.parse().unwrap(),
         name: Some(canary.parse().unwrap()),
         domains: vec![host.parse().unwrap()],
-        home: Home::Server { alias: None, isolation: None },
+        home,
     };
     instance.create_tenant(new).await.unwrap();
     let db = door(instance, slug);
@@ -113,11 +116,12 @@ pub(crate) async fn stage(instance: &Instance, slug: &str, host: &str, canary: S
         password: Some(NewPassword::unchecked(Password::from(PASSWORD.to_owned()))),
     };
     let ann = create_superuser(&db, &Hasher::default(), HashPolicy::Own, ann).await.unwrap();
-    assert_eq!(ann.id, Auto::from(1), "every tenant's user has the same id");
-    let ann = User { first_name: canary.clone(), last_name: canary.clone(), ..ann };
+    db.raw_execute("UPDATE auth_user SET id = -1", vec![]).await.unwrap();
+    let ann = User { id: Auto::from(-1), first_name: canary.clone(), last_name: canary.clone(), ..ann };
     db.update(&ann).await.unwrap();
     let (token, _) = session::begin(&db, &ann).await.unwrap();
-    let note = |number| Note { id: Auto::unset(), title: title(number, &canary), body: canary.clone() };
+    let note =
+        |number: i64| Note { id: Auto::from(-number), title: title(number, &canary), body: canary.clone() };
     db.insert_all((1..=NOTES).map(note).collect()).await.unwrap();
     let cookie = format!("sessionid={}", token.reveal());
     Staged { slug: slug.to_owned(), host: host.to_owned(), canary, cookie }

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::{interval, timeout};
 
 use crate::client::{Answer, Client};
+use crate::common::columns::Ground;
 use crate::common::{self, Setup, Site};
 use crate::load::get;
 use crate::tenants::{canary, stage};
@@ -71,7 +72,7 @@ pub(crate) fn refused() -> Phase {
 
 impl Watch {
     /// A site for so many tenants, and the hosts that are going to be watched. No tenant is made yet.
-    pub(crate) fn new(tenants: usize, hosts: &[&'static str], setup: Setup) -> Self {
+    pub(crate) fn new(ground: Ground, tenants: usize, hosts: &[&'static str], setup: Setup) -> Self {
         let none_begun: Arc<[Semaphore]> = Arc::new([]);
         let app = common::admin().merge(crate::app::routes(none_begun));
         let watched = |name: &&'static str| Watched {
@@ -80,7 +81,7 @@ impl Watch {
             looked: AtomicUsize::new(0),
         };
         Self {
-            site: common::start_with(Setup { app, ..setup }, crate::app::registry(), 0),
+            site: common::start_with(ground, Setup { app, ..setup }, crate::app::registry(), 0),
             canaries: (0..tenants).map(|_| canary()).collect(),
             hosts: hosts.iter().map(watched).collect(),
             sessions: Mutex::default(),
@@ -92,7 +93,7 @@ impl Watch {
 
     /// Makes the tenant with this number through `instance`, and lets its user in.
     pub(crate) async fn make(&self, instance: &Instance, number: usize, slug: &str, host: &str) -> TenantId {
-        let staged = stage(instance, slug, host, self.canaries[number].clone()).await;
+        let staged = stage(instance, self.site.home(0), slug, host, self.canaries[number].clone()).await;
         self.sessions.lock().unwrap().push((number, staged.cookie));
         instance.directory().record(&slug.parse().unwrap()).unwrap().id
     }
@@ -173,7 +174,7 @@ impl Watch {
         let turn = step / self.hosts.len();
         match turn % 7 {
             0 | 3 => (Asked::Data, get(host.name, "/whole", "")),
-            1 | 4 => (Asked::Data, get(host.name, "/notes/1", "")),
+            1 | 4 => (Asked::Data, get(host.name, "/notes/-1", "")),
             2 => {
                 let title = format!("{step} by {number}");
                 let length = title.len();

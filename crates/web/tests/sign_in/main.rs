@@ -10,7 +10,8 @@ mod forgery;
 mod next;
 mod sessions;
 
-use common::{Setup, Site, header, start};
+use common::columns::{Ground, in_every_column};
+use common::{Setup, Site, header, start_on};
 use tenantry_core::Tenant;
 use tenantry_db::TenantDb;
 use tenantry_web::admin::Admin;
@@ -30,9 +31,13 @@ async fn site() -> Site {
 }
 
 async fn site_with(plain_http: bool) -> Site {
+    site_on(Ground::files(), plain_http).await
+}
+
+async fn site_on(ground: Ground, plain_http: bool) -> Site {
     let key = SecretKey::try_from(Token::generate().unwrap().reveal()).unwrap();
     let admin = Admin { hasher: Hasher::default(), forms: FormTokens::new(&key), upgrade: false, plain_http };
-    let site = start(Setup { app: admin.routes(), ..Setup::default() }).await;
+    let site = start_on(ground, Setup { app: admin.routes(), ..Setup::default() }).await;
     user(&door(&site, "acme"), "ada", PASSWORD).await;
     user(&door(&site, "globex"), "ada", "Globex-pass-1").await;
     site
@@ -56,9 +61,14 @@ async fn user(db: &TenantDb, name: &str, password: &str) -> User {
     create_superuser(db, &Hasher::default(), HashPolicy::Own, new).await.unwrap()
 }
 
-#[tokio::test]
-async fn the_way_in_and_out_is_what_it_was() {
-    let site = site().await;
+in_every_column!(
+    the_way_in_and_out_is_what_it_was,
+    whoever_is_not_let_in_is_told_the_same_whatever_the_reason,
+    a_tenant_s_name_is_text_on_its_pages,
+);
+
+async fn the_way_in_and_out_is_what_it_was(ground: Ground) {
+    let site = site_on(ground, true).await;
     let mut ada = Browser::http(&site, "acme.example");
     let moved = ada.get("/admin").await;
     assert_eq!((moved.status().as_u16(), header(&moved, "location")), (301, "/admin/"));
@@ -91,9 +101,8 @@ async fn the_way_in_and_out_is_what_it_was() {
     assert!(!ada.is_signed_in().await);
 }
 
-#[tokio::test]
-async fn whoever_is_not_let_in_is_told_the_same_whatever_the_reason() {
-    let site = site().await;
+async fn whoever_is_not_let_in_is_told_the_same_whatever_the_reason(ground: Ground) {
+    let site = site_on(ground, true).await;
     let acme = door(&site, "acme");
     let gone = user(&acme, "gone", PASSWORD).await;
     acme.update(&User { is_active: false, ..gone }).await.unwrap();
@@ -136,9 +145,8 @@ async fn whoever_is_not_let_in_is_told_the_same_whatever_the_reason() {
     assert_eq!(ada.post(LOGIN, &token, &fields).await.status(), 302);
 }
 
-#[tokio::test]
-async fn a_tenant_s_name_is_text_on_its_pages() {
-    let site = site().await;
+async fn a_tenant_s_name_is_text_on_its_pages(ground: Ground) {
+    let site = site_on(ground, true).await;
     let mut ada = Browser::http(&site, "globex.example");
     let form = ada.get(LOGIN).await.text().await.unwrap();
     ada.sign_in("ada", "Globex-pass-1").await;

@@ -6,12 +6,19 @@ use tenantry_web::auth::session::Session;
 use tenantry_web::auth::{HashPolicy, Hasher};
 
 use crate::browser::Browser;
+use crate::common::columns::{Ground, in_every_column};
 use crate::common::header;
-use crate::{LOGIN, PASSWORD, door, new_password, site, site_with};
+use crate::{LOGIN, PASSWORD, door, new_password, site_on};
 
-#[tokio::test]
-async fn a_session_is_nobody_s_at_another_tenant_and_at_another_instance() {
-    let (site, elsewhere) = (site().await, site_with(true).await);
+in_every_column!(
+    a_session_is_nobody_s_at_another_tenant_and_at_another_instance,
+    a_session_is_over_once_its_person_may_not_be_there,
+    signing_out_ends_this_session_and_no_other,
+    a_tenant_that_is_not_served_has_no_sign_in_and_its_sessions_wait,
+);
+
+async fn a_session_is_nobody_s_at_another_tenant_and_at_another_instance(ground: Ground) {
+    let (site, elsewhere) = (site_on(ground.clone(), true).await, site_on(ground, true).await);
     let mut ada = Browser::http(&site, "acme.example");
     ada.sign_in("ada", PASSWORD).await;
     for (place, host) in [(&site, "globex.example"), (&elsewhere, "acme.example")] {
@@ -26,9 +33,8 @@ async fn a_session_is_nobody_s_at_another_tenant_and_at_another_instance() {
     assert!(ada.is_signed_in().await);
 }
 
-#[tokio::test]
-async fn a_session_is_over_once_its_person_may_not_be_there() {
-    let site = site().await;
+async fn a_session_is_over_once_its_person_may_not_be_there(ground: Ground) {
+    let site = site_on(ground, true).await;
     let acme = door(&site, "acme");
     let ada = async || {
         let mut ada = Browser::http(&site, "acme.example");
@@ -56,9 +62,8 @@ async fn a_session_is_over_once_its_person_may_not_be_there() {
     assert_eq!(browser.sign_in("ada", "Tenant-pass-2").await.status(), 302);
 }
 
-#[tokio::test]
-async fn signing_out_ends_this_session_and_no_other() {
-    let site = site().await;
+async fn signing_out_ends_this_session_and_no_other(ground: Ground) {
+    let site = site_on(ground, true).await;
     let mut here = Browser::http(&site, "acme.example");
     let mut there = Browser::http(&site, "acme.example");
     here.sign_in("ada", PASSWORD).await;
@@ -72,9 +77,8 @@ async fn signing_out_ends_this_session_and_no_other() {
     assert_eq!(door(&site, "acme").query::<Session>().count().await.unwrap(), 1);
 }
 
-#[tokio::test]
-async fn a_tenant_that_is_not_served_has_no_sign_in_and_its_sessions_wait() {
-    let site = site().await;
+async fn a_tenant_that_is_not_served_has_no_sign_in_and_its_sessions_wait(ground: Ground) {
+    let site = site_on(ground, true).await;
     let mut ada = Browser::http(&site, "acme.example");
     ada.sign_in("ada", PASSWORD).await;
     site.change("acme", Transition::Suspend).await;

@@ -21,6 +21,11 @@ pub enum Command {
     /// Prepare, list and check the servers that tenants are on
     #[command(subcommand)]
     Server(ServerCommand),
+    /// Take the schemas of a Django project with a schema for each tenant, and its users, as they are
+    ///
+    /// Reads the table tenant_tenant of that database. Nothing of Django's is changed, and what is a tenant's already stays.
+    #[command(after_help = ADOPT_EXAMPLES)]
+    Adopt(AdoptArgs),
     /// Bring every tenant's database to the newest version
     ///
     /// Goes on past a tenant that fails, ends with a table of those, and does only what is missing when run again.
@@ -90,6 +95,32 @@ pub struct ServeArgs {
     /// Where to listen, such as 8000, 0:8000 or 127.0.0.1:8000 (setting LISTEN)
     #[arg(value_name = "ADDRESS:PORT")]
     pub address: Option<ListenAddress>,
+}
+
+const ADOPT_EXAMPLES: &str = "\
+DB_ALIAS names the PostgreSQL database, by the role that serves; DB_ALIAS_OWNER, where there is one, the role
+that makes tables. That one needs the rights of whoever owns Django's tables.
+
+Examples:
+  adopt --database default --plan
+  adopt --database default
+  adopt --database default acme globex";
+
+/// Arguments of `adopt`.
+#[derive(Args, Debug)]
+pub struct AdoptArgs {
+    /// The PostgreSQL database, which DB_ALIAS names
+    #[arg(long, value_name = "ALIAS")]
+    pub database: Alias,
+    /// The schemas to take; all that the table names when not given
+    #[arg(value_name = "SCHEMA")]
+    pub schemas: Vec<String>,
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub plan: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `migrate`.
