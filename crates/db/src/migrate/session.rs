@@ -46,6 +46,19 @@ impl Session {
         }
     }
 
+    /// The rows of a table that a PostgreSQL server is asked for outside of any transaction: by its name in full, in one flight,
+    /// and by a statement that stays prepared. `None` where that is no shorter than the usual way, and where the table may not
+    /// be there.
+    pub(super) async fn rows_of(&self, table: &str, select: &str) -> Result<Option<Vec<Row>>, QueryError> {
+        let On::Store(store @ Store::Postgres(door)) = &self.on else { return Ok(None) };
+        let sql = select.replacen(table, &format!(r#""{}"."{table}""#, door.scope().schema()), 1);
+        match store.way().rows_in_full(self.statement(&sql, Vec::new())?).await {
+            Ok(rows) => Ok(Some(rows)),
+            Err(QueryError::Database(_) | QueryError::Denied | QueryError::Gone) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Runs a statement that writes, and says how many rows it changed.
     pub(super) async fn execute(&self, sql: &str, values: Vec<Value>) -> Result<u64, QueryError> {
         let statement = self.statement(sql, values)?;

@@ -189,6 +189,14 @@ impl Way<'_> {
         }
     }
 
+    /// Runs a statement of this program's own that reads and names its tables in full, so that it may go alone.
+    pub(crate) async fn rows_in_full(self, statement: Statement) -> Result<Vec<Row>, QueryError> {
+        match self {
+            Self::Sqlite(way) => way.read(move |db| sqlite::raw_rows(db, &statement)).await,
+            Self::Postgres(way) => postgres::raw_rows(&way.run(&statement).await?.0),
+        }
+    }
+
     /// Runs a statement that an application wrote itself, and says how many rows it changed.
     pub(crate) async fn raw_changes(self, statement: Statement) -> Result<u64, QueryError> {
         match self {

@@ -3,6 +3,7 @@
 mod bouncer;
 mod glance;
 mod session;
+mod turns;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
