@@ -8,7 +8,7 @@ mod stats;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -96,7 +96,7 @@ pub(crate) struct Inner {
     on_access: OnAccess,
     /// The planted bug: see [`Instance::confuse_tenants`].
     #[cfg(feature = "testkit")]
-    confused: std::sync::atomic::AtomicBool,
+    confused: AtomicBool,
 }
 
 /// Where the data of tenants is that were asked for since they became active.
@@ -150,7 +150,7 @@ impl Instance {
             template: Mutex::new(()),
             on_access: OnAccess::default(),
             #[cfg(feature = "testkit")]
-            confused: std::sync::atomic::AtomicBool::new(false),
+            confused: AtomicBool::new(false),
         };
         Ok(Self(Arc::new(inner)))
     }

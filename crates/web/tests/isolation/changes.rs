@@ -177,7 +177,7 @@ async fn a_tenant_made_anew_has_nothing_of_the_one_that_was_purged(ground: Groun
             watch.look(0).await;
         }
     });
-    assert_eq!(findings.await, NOTHING);
+    assert_eq!(Box::pin(findings).await, NOTHING);
     look_into(&watch, NEIGHBOUR - 1, "acme").await;
     look_into(&watch, NEIGHBOUR, "globex").await;
 }
