@@ -120,7 +120,8 @@ settings! {
     /// The file of the directory, which knows the tenants, their domains and the operators. Without it, and with `DB_DEFAULT`
     /// a PostgreSQL server, the directory is the schema `tenantry` of that database, and several servers on several machines
     /// share it: each needs the same `SECRET_KEY`. It belongs to the role of `DB_DEFAULT_OWNER`; the one that serves has no right
-    /// to it. That URL leads to the server itself, not to PgBouncer.
+    /// to it. That URL leads to the server itself, not to PgBouncer, and each process keeps two connections there beside those of
+    /// `POSTGRES_CONNECTIONS`.
     directory_url "DIRECTORY_URL": Option<FilePath> = Fallback::Unset("`DB_DEFAULT` where that is a PostgreSQL server, else a file in the data folder");
     /// Serves each tenant at SLUG.BASE_DOMAIN too, beside its own domains.
     base_domain "BASE_DOMAIN": Option<HostName> = Fallback::Unset("off: only a tenant's own domains lead to it");
