@@ -23,7 +23,7 @@ struct Seen {
 }
 
 async fn seen(door: &Door) -> Seen {
-    let (rows, _) = timeout(HANG, door.read(&query(WHO))).await.unwrap().unwrap();
+    let (rows, _) = timeout(HANG, Box::pin(door.read(&query(WHO)))).await.unwrap().unwrap();
     Seen { tenant: rows[0].get(0), process: rows[0].get(1), on_line: rows[0].get(2) }
 }
 
@@ -106,17 +106,20 @@ async fn a_long_read_is_ended_on_the_line_and_answered_on_a_connection_of_its_ow
         let (slow, quick) = (rig.door(1), rig.door(2));
         let line = line_of(&slow).await;
         assert_eq!(line_of(&quick).await, line);
-        let read = timeout(HANG, slow.read(&query("SELECT pg_sleep(0.3), 'done'"))).await.unwrap().unwrap();
+        let read = timeout(HANG, Box::pin(slow.read(&query("SELECT pg_sleep(0.3), 'done'"))))
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(read.0[0].get::<_, &str>(1), "done");
         let apart = seen(&slow).await;
         assert!(!apart.on_line, "its next ones go their own way: {apart:?}");
         assert_eq!(apart.tenant.as_deref(), Some("1"));
         assert_eq!(seen(&quick).await.process, line);
 
-        let large = slow.read(&query("SELECT repeat('x', 2000000)")).await.unwrap();
+        let large = Box::pin(slow.read(&query("SELECT repeat('x', 2000000)"))).await.unwrap();
         assert_eq!(large.0[0].get::<_, &str>(0).len(), 2_000_000);
         assert_eq!(line_of(&slow).await, line, "and later ones come back");
-        let large = slow.read(&query("SELECT repeat('x', 2000000)")).await.unwrap();
+        let large = Box::pin(slow.read(&query("SELECT repeat('x', 2000000)"))).await.unwrap();
         assert_eq!(large.0[0].get::<_, &str>(0).len(), 2_000_000);
         assert!(!seen(&slow).await.on_line);
         rig.rest().await;
@@ -150,11 +153,11 @@ async fn a_refusal_is_told_as_on_any_connection() {
         let rig = place.rig(4, HANG);
         let door = rig.door(1);
         let line = line_of(&door).await;
-        let refused = door.read(&query("SELECT 1 / 0")).await.unwrap_err();
+        let refused = Box::pin(door.read(&query("SELECT 1 / 0"))).await.unwrap_err();
         assert_eq!(refused.code().unwrap().code(), "22012");
         assert_eq!(seen(&door).await.process, line);
         door.close();
-        let closed = door.read(&query(WHO)).await;
+        let closed = Box::pin(door.read(&query(WHO))).await;
         assert!(matches!(closed, Err(PostgresError::Closed)), "{closed:?}");
     })
     .await;
@@ -171,7 +174,7 @@ async fn lines_are_part_of_the_budget_and_end_with_the_server() {
         assert!(stats.open <= 4 && stats.idle == stats.open, "{stats:?}");
         timeout(HANG, rig.server.close()).await.unwrap();
         assert_eq!(rig.server.stats().open, 0);
-        let closed = door.read(&query(WHO)).await;
+        let closed = Box::pin(door.read(&query(WHO))).await;
         assert!(matches!(closed, Err(PostgresError::Closed)), "{closed:?}");
 
         let small = place.rig(3, HANG);
