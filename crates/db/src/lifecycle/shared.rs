@@ -30,22 +30,22 @@ impl Instance {
     async fn ready(&self, id: TenantId, roles: &Roles, server: &Alias) -> Result<(), OnServerError> {
         let failed = |error| OnServerError::Apply { server: server.clone(), error };
         let store = roles.shared_store();
-        let plan = plan(&store, &self.0.history).await.map_err(failed)?;
-        let present = present(&store).await.map_err(|error| failed(ApplyError::from(error)))?;
-        let pending = plan.pending().next();
-        match (pending, present) {
-            (Some(missing), Present::Tenants) => {
-                let missing = missing.migration.clone();
-                return Err(OnServerError::Behind { server: server.clone(), missing });
+        match present(&store).await.map_err(|error| failed(ApplyError::from(error)))? {
+            // Nobody waits for the lock of those who migrate where nothing is left to be done: many may be made at once.
+            Present::Tenants => {
+                let plan = plan(&store, &self.0.history).await.map_err(failed)?;
+                let Some(missing) = plan.pending().next() else { return Ok(()) };
+                let (server, missing) = (server.clone(), missing.migration.clone());
+                return Err(OnServerError::Behind { server, missing });
             }
-            (_, Present::NoTables) => {
+            Present::NoTables => {
                 let made = made(&roles.protection.roles.serving);
                 roles.owning.command(id, None, &made).await.map_err(|error| refused(server, error))?;
             }
-            // Nothing is left to be done, and many may be made at once: none of them waits for the lock of those who migrate.
-            (None, Present::Tenants) => return Ok(()),
-            (_, Present::NoTenant) => {}
+            Present::NoTenant => {}
         }
+        // What is missing is looked for under the lock alone: another may be making the tables just now, and one look for
+        // each of them would find some of them there and some not.
         apply(&store, Some(&roles.protection.roles), &self.0.history).await.map(drop).map_err(failed)
     }
 

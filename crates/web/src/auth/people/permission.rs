@@ -4,8 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use tenantry_db::TenantDb;
-use tenantry_db::model::sea_query::{Expr, ExprTrait, Query, SelectStatement};
-use tenantry_db::model::{Column, Model, QueryError};
+use tenantry_db::model::QueryError;
 
 use super::{ContentType, GroupPermission, Permission, User, UserGroup, UserPermission};
 
@@ -57,20 +56,17 @@ pub async fn has_perm(db: &TenantDb, user: &User, permission: &PermissionName) -
     if user.is_superuser {
         return Ok(true);
     }
-    let of_app = ids(ContentType::ID, ContentType::APP_LABEL.expr().eq(permission.app.as_str()));
-    let in_person = ids(UserPermission::PERMISSION_ID, UserPermission::USER_ID.expr().eq(id));
-    let groups = ids(UserGroup::GROUP_ID, UserGroup::USER_ID.expr().eq(id));
-    let by_group = ids(GroupPermission::PERMISSION_ID, GroupPermission::GROUP_ID.expr().in_subquery(groups));
-    let own = |selected| Permission::ID.expr().in_subquery(selected);
-    db.query::<Permission>()
-        .filter(Permission::CODENAME.eq(permission.codename.as_str()))
-        .filter_expr(Permission::CONTENT_TYPE_ID.expr().in_subquery(of_app))
-        .filter_expr(own(in_person).or(own(by_group)))
-        .exists()
-        .await
-}
-
-/// The values of one column in the rows of its table for which a condition holds.
-fn ids<M: Model, T>(column: Column<M, T>, condition: Expr) -> SelectStatement {
-    Query::select().expr(column.expr()).from(M::TABLE).and_where(condition).take()
+    let of_app = db.query::<ContentType>().filter(ContentType::APP_LABEL.eq(permission.app.as_str()));
+    let of_app: Vec<i64> = of_app.all().await?.iter().filter_map(|of| of.id.get()).collect();
+    let named = db.query::<Permission>().filter(Permission::CODENAME.eq(permission.codename.as_str()));
+    let named = named.filter(Permission::CONTENT_TYPE_ID.in_(of_app)).all().await?;
+    let named: Vec<i64> = named.iter().filter_map(|permission| permission.id.get()).collect();
+    let in_person = db.query::<UserPermission>().filter(UserPermission::USER_ID.eq(id));
+    if in_person.filter(UserPermission::PERMISSION_ID.in_(named.clone())).exists().await? {
+        return Ok(true);
+    }
+    let groups = db.query::<UserGroup>().filter(UserGroup::USER_ID.eq(id)).all().await?;
+    let groups: Vec<i64> = groups.iter().map(|of| of.group_id).collect();
+    let by_group = db.query::<GroupPermission>().filter(GroupPermission::GROUP_ID.in_(groups));
+    by_group.filter(GroupPermission::PERMISSION_ID.in_(named)).exists().await
 }
