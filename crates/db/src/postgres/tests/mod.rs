@@ -2,6 +2,7 @@
 
 mod bouncer;
 mod session;
+mod turns;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
