@@ -68,10 +68,12 @@ async fn until(site: &Site, host: &str, before: u16, status: u16) -> Response {
     let begun = Instant::now();
     loop {
         let response = site.get(host, "/notes").await;
-        if response.status() == status {
+        // A tenant that another process makes is there before it is whole, for as long as this one has not heard more.
+        let being_made = response.status() == 503 && header(&response, "retry-after") == "5";
+        if response.status() == status && !being_made {
             return response;
         }
-        assert_eq!(response.status(), before, "{host}");
+        assert!(response.status() == before || being_made, "{host}: {}", response.status());
         assert!(begun.elapsed() < PATIENCE, "{host} does not answer {status}");
     }
 }

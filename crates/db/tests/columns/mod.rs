@@ -44,6 +44,11 @@ impl Ground {
         matches!(self.way, Some(Way::OldestBounced | Way::NewestBounced))
     }
 
+    /// Whether each tenant has a database of its own, and with it connections that no other can use.
+    pub(crate) fn has_databases(&self) -> bool {
+        matches!(self.homes[0], Home::Server { isolation: Some(Isolation::Database), .. })
+    }
+
     fn on(way: Way, isolation: Isolation, servers: impl IntoIterator<Item = PostgresServer>) -> Self {
         let mut ground = Self { databases: BTreeMap::new(), homes: Vec::new(), way: Some(way) };
         for (server, number) in servers.into_iter().zip(1..) {

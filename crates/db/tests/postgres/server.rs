@@ -5,7 +5,7 @@ use tenantry_db::Location;
 use tenantry_db::lifecycle::{Home, NewTenant};
 
 pub(crate) use crate::common::columns::ALIAS;
-pub(crate) use crate::common::columns::server::{TestServer, connect, on_each};
+pub(crate) use crate::common::columns::server::{TestServer, connect, on_each, on_each_bounced};
 use crate::common::{Site, new};
 
 impl TestServer {
