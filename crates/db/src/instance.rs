@@ -8,7 +8,7 @@ mod stats;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -96,7 +96,7 @@ pub(crate) struct Inner {
     on_access: OnAccess,
     /// The planted bug: see [`Instance::confuse_tenants`].
     #[cfg(feature = "testkit")]
-    confused: AtomicBool,
+    confused: std::sync::atomic::AtomicBool,
 }
 
 /// Where the data of tenants is that were asked for since they became active.
@@ -150,7 +150,7 @@ impl Instance {
             template: Mutex::new(()),
             on_access: OnAccess::default(),
             #[cfg(feature = "testkit")]
-            confused: AtomicBool::new(false),
+            confused: std::sync::atomic::AtomicBool::new(false),
         };
         Ok(Self(Arc::new(inner)))
     }
@@ -193,7 +193,7 @@ impl Instance {
     fn known_store(&self, tenant: &Tenant) -> Option<(Store, Arc<Gate>)> {
         let stores = self.0.stores.read().unwrap_or_else(PoisonError::into_inner);
         #[cfg(feature = "testkit")]
-        if self.0.confused.load(Ordering::Relaxed) {
+        if self.0.confused.load(std::sync::atomic::Ordering::Relaxed) {
             return Some(stores.values().next()?.store());
         }
         let served = stores.get(&tenant.id())?;
@@ -343,7 +343,7 @@ impl Instance {
         if self.0.servers.is_empty() {
             self.0.pool.confuse_tenants();
         } else {
-            self.0.confused.store(true, Ordering::Relaxed);
+            self.0.confused.store(true, std::sync::atomic::Ordering::Relaxed);
         }
     }
 }

@@ -6,7 +6,8 @@ use tenantry_core::{Alias, Isolation, OpaqueName, Placement, TenantId, TenantRec
 use super::on_server::{OnServerError, refused};
 use crate::Instance;
 use crate::instance::Roles;
-use crate::migrate::{ApplyError, Present, apply, entered, made, plan, present};
+use crate::migrate::{ApplyError, Present, SharedRoles, apply, entered, findings, made, plan, present};
+use crate::tenant_db::Store;
 
 /// The longest that a purge waits for transactions that may still write to what it removes.
 const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(120);
@@ -34,9 +35,13 @@ impl Instance {
             // Nobody waits for the lock of those who migrate where nothing is left to be done: many may be made at once.
             Present::Tenants => {
                 let plan = plan(&store, &self.0.history).await.map_err(failed)?;
-                let Some(missing) = plan.pending().next() else { return Ok(()) };
-                let (server, missing) = (server.clone(), missing.migration.clone());
-                return Err(OnServerError::Behind { server, missing });
+                return match plan.pending().next() {
+                    Some(missing) => {
+                        let (server, missing) = (server.clone(), missing.migration.clone());
+                        Err(OnServerError::Behind { server, missing })
+                    }
+                    None => protected(&store, &roles.protection.roles).await.map_err(failed),
+                };
             }
             Present::NoTables => {
                 let made = made(&roles.protection.roles.serving);
@@ -57,6 +62,12 @@ impl Instance {
         });
         records
     }
+}
+
+/// Refuses tables that do not keep their tenants apart: nobody is put there beside the others.
+async fn protected(store: &Store, roles: &SharedRoles) -> Result<(), ApplyError> {
+    let found = findings(store, roles).await?;
+    if found.is_empty() { Ok(()) } else { Err(ApplyError::Unprotected(found)) }
 }
 
 /// The statements that remove a tenant from the shared tables.

@@ -24,7 +24,7 @@ fn made(tenant: Tenant, inner: TenantDb) {
 }
 
 fn opened() {
-    Directory::open("directory.db".as_ref(), "me", |_| {});
+    Directory::open(unimplemented!(), "me", |_| {});
 }
 
 fn reached(instance: Instance) {
