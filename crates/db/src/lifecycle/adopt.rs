@@ -148,9 +148,12 @@ impl Instance {
         let unreadable = |error| SchemasError::Database { database: database.clone(), error };
         let rows = seed_tenants(&store).await.map_err(unreadable)?;
         let rows = rows.ok_or_else(|| SchemasError::NoTable(database.clone()))?;
+        let mut records = self.0.directory.records();
+        // What was left half made is made anew.
+        records.retain(|record| record.status != Status::Provisioning);
         let (mut found, mut taken) = (Vec::with_capacity(rows.len()), Taken::default());
         for row in rows {
-            let standing = match self.standing_of(database, &row, &mut taken).await {
+            let standing = match self.standing_of(database, &row, &records, &mut taken).await {
                 Ok(standing) => standing,
                 Err(refusal) => SchemaStanding::Refused(refusal),
             };
@@ -163,13 +166,11 @@ impl Instance {
         &self,
         database: &Alias,
         row: &SeedTenant,
+        records: &[Arc<TenantRecord>],
         taken: &mut Taken,
     ) -> Result<SchemaStanding, SchemaRefusal> {
         let schema: SchemaName = row.schema.parse()?;
         let placement = Placement::Adopted { database: database.clone(), schema: schema.clone() };
-        let mut records = self.0.directory.records();
-        // What was left half made is made anew.
-        records.retain(|record| record.status != Status::Provisioning);
         if let Some(record) = records.iter().find(|record| record.placement == placement) {
             return Ok(SchemaStanding::Tenant(Arc::clone(record)));
         }

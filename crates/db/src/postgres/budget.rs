@@ -3,8 +3,8 @@
 //! A tenant holds at most its share of the budget, which leaves one connection free for whoever comes next; where more
 //! wait than there are connections, tenants take turns. So one that floods waits for itself.
 //!
-//! A server's process that has worked on a tenant's tables knows them, and works on them ten times as fast as one that meets
-//! them first, which knows them from then on. So where many tenants wait, a connection that comes back goes to one that it
+//! A server's process that has worked on a tenant's tables knows them; one that meets them first reads the catalogue and plans,
+//! and knows them from then on. So where many tenants wait, a connection that comes back goes to one that it
 //! has served before: each comes to serve some of the tenants, and none has to know them all.
 //!
 //! To open a connection costs some hundred times what a query does. So nobody who has one already takes the place of

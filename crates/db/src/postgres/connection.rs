@@ -8,7 +8,7 @@ use futures_util::TryStreamExt;
 use hashlink::LruCache;
 use tenantry_core::TenantId;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Row, RowStream, SimpleQueryMessage, Statement as Prepared};
+use tokio_postgres::{Client, Config, Row, RowStream, SimpleQueryMessage, Statement as Prepared};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::cancel::cancel;
@@ -24,7 +24,7 @@ pub(super) const STATEMENTS: usize = 256;
 pub(super) const TENANTS: usize = 200;
 
 /// How long a connection may take to open, unless its URL says so.
-pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long it may take to prove that a connection is clean.
 const PROOF_TIMEOUT: Duration = Duration::from_secs(5);
@@ -320,18 +320,24 @@ impl Connection {
     }
 }
 
-/// Signs in, as a role that may be used. The session has the `options`.
-pub(super) async fn connect(
-    url: &PostgresUrl,
-    tls: &MakeRustlsConnect,
-    options: Option<String>,
-) -> Result<Client, PostgresError> {
+/// How to sign in, and how long that may take.
+pub(super) fn signing_in(url: &PostgresUrl) -> (Config, Duration) {
     let mut config = url.config.clone();
     let patience = config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT);
     config.connect_timeout(patience);
     if config.get_application_name().is_none() {
         config.application_name("tenantry");
     }
+    (config, patience)
+}
+
+/// Signs in, as a role that may be used. The session has the `options`.
+pub(super) async fn connect(
+    url: &PostgresUrl,
+    tls: &MakeRustlsConnect,
+    options: Option<String>,
+) -> Result<Client, PostgresError> {
+    let (mut config, patience) = signing_in(url);
     if let Some(options) = options {
         config.options(options);
     }

@@ -7,7 +7,7 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{AsyncMessage, Client, Row, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::connection::{CONNECT_TIMEOUT, MOST_BYTES, collect, refuse_unsafe};
+use super::connection::{MOST_BYTES, collect, refuse_unsafe, signing_in};
 use super::error::PostgresError;
 use super::tls::{self, TlsError};
 use super::url::PostgresUrl;
@@ -46,12 +46,8 @@ impl DirectWay {
     /// # Errors
     /// Raised when the server can't be reached, when the role is unsafe, and when what answers is a pooler.
     pub(crate) async fn open(&self, told: impl Fn() + Send + 'static) -> Result<Direct, PostgresError> {
-        let mut config = self.url.config.clone();
-        let patience = config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT);
-        config.connect_timeout(patience).options(&self.options);
-        if config.get_application_name().is_none() {
-            config.application_name("tenantry");
-        }
+        let (mut config, patience) = signing_in(&self.url);
+        config.options(&self.options);
         let opening = async {
             let (client, mut driver) = config.connect(self.tls.clone()).await.map_err(connecting)?;
             tokio::spawn(async move {

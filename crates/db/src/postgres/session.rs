@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
+use super::connection::signing_in;
 use super::error::PostgresError;
 use super::tls::{self, TlsError};
 use super::url::PostgresUrl;
@@ -44,11 +45,8 @@ impl Session {
     /// # Errors
     /// Raised when that can't be done.
     pub(crate) async fn open(url: &PostgresUrl, patience: Duration) -> Result<Self, SignInError> {
-        let mut config = url.config.clone();
+        let (mut config, _) = signing_in(url);
         config.connect_timeout(patience);
-        if config.get_application_name().is_none() {
-            config.application_name("tenantry");
-        }
         let opened = tokio::time::timeout(patience, config.connect(tls::connector(url)?)).await;
         let opened = opened.map_err(|_| SignInError::Unreachable(None))?;
         let (client, driver) = opened.map_err(|error| SignInError::of(error, url))?;
