@@ -297,3 +297,25 @@ async fn wrong_credentials_are_refused_even_where_none_are_needed() {
     let request = site.request(Method::GET, "acme.example", PATH).basic_auth("root", Some("wrong"));
     assert_eq!(request.send().await.unwrap().status(), 401);
 }
+
+#[tokio::test]
+async fn who_guesses_an_operator_s_password_is_told_to_wait() {
+    let site = start(Setup::default()).await;
+    site.add_operator().await;
+    let ask = async |name: &str, password: &str| {
+        let request = site.request(Method::GET, "acme.example", PATH).basic_auth(name, Some(password));
+        request.send().await.unwrap()
+    };
+    for _ in 0..12 {
+        assert_eq!(ask(OPERATOR.0, OPERATOR.1).await.status(), 200);
+    }
+    for _ in 0..10 {
+        assert_eq!(ask(OPERATOR.0, "wrong").await.status(), 401);
+    }
+    let refused = ask(OPERATOR.0, OPERATOR.1).await;
+    assert_eq!(refused.status(), 429);
+    let wait = header(&refused, "retry-after").to_owned();
+    let expected = format!(r#"{{"detail":"Request was throttled. Expected available in {wait} seconds."}}"#);
+    assert_eq!(refused.text().await.unwrap(), expected);
+    assert_eq!(ask("nobody", "wrong").await.status(), 401, "another name");
+}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tenantry_db::Instance;
 use tenantry_web::admin::Admin;
-use tenantry_web::auth::{FormTokens, Hasher, SecretKey};
+use tenantry_web::auth::{FormTokens, Hasher, SecretKey, Throttle};
 use tenantry_web::http::{Edge, HostRules, Limits, Resolvers, Site};
 use tenantry_web::rest::TenantsApi;
 
@@ -19,9 +19,12 @@ impl Context {
     pub(super) fn site(&self, instance: &Instance) -> Result<impl Site + use<>, Failure> {
         let settings = self.settings();
         let hasher = Hasher::default();
-        let tenants = TenantsApi::new(instance.directory().clone(), &hasher, settings.tenants_api);
+        let throttle = Throttle::default();
+        let directory = instance.directory().clone();
+        let tenants = TenantsApi::new(directory, &hasher, throttle.clone(), settings.tenants_api);
         let admin = Admin {
             hasher,
+            throttle,
             forms: FormTokens::new(&self.secret_key()?),
             upgrade: settings.password_upgrade,
             plain_http: settings.debug || settings.listen.is_loopback(),

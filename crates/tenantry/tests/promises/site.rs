@@ -59,8 +59,13 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) fn start(instance: Instance, of_the_instance: InstanceRoutes, of_tenants: Router) -> Self {
-        let api =
-            TenantsApi::new(instance.directory().clone(), &Hasher::default(), TenantsAccess::Public).routes();
+        let api = TenantsApi::new(
+            instance.directory().clone(),
+            &Hasher::default(),
+            Throttle::default(),
+            TenantsAccess::Public,
+        )
+        .routes();
         let edge = Edge {
             limits: Limits::default(),
             hosts: HostRules::default(),

@@ -5,7 +5,7 @@ mod next;
 mod pages;
 
 use axum::extract::{DefaultBodyLimit, Form, FromRequestParts, Query, RawQuery, State};
-use axum::http::header::{CACHE_CONTROL, LOCATION};
+use axum::http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -14,12 +14,15 @@ use axum::{Extension, Router};
 use serde::Deserialize;
 use tenantry_core::Tenant;
 use tenantry_db::TenantDb;
+use tenantry_db::model::QueryError;
 
-use crate::auth::people::{SignInError, authenticate, hash_policy};
-use crate::auth::{FormTokens, Hasher, Holder, Password, Token, session};
-use crate::http::{CrossSite, Failure, MountPath, Origin, Refusal, same_origin};
+use crate::auth::people::{SignInError, User, authenticate, hash_policy};
+use crate::auth::session::SignedIn;
+use crate::auth::{Account, FormTokens, Hasher, Holder, Password, Throttle, Throttled, Token, session};
+use crate::http::{ClientAddress, CrossSite, Failure, MountPath, Origin, Refusal, same_origin};
 use cookies::Cookies;
 use next::Next;
+use pages::Outcome;
 
 /// Why nobody signs in here over plain http.
 const NEEDS_HTTPS: &str = "Logging in needs https: over plain http, others on the way could read passwords and sessions. \
@@ -41,6 +44,8 @@ const FORM_BYTES: usize = 16 * 1_024;
 pub struct Admin {
     /// Checks passwords.
     pub hasher: Hasher,
+    /// Refuses to check passwords where that has failed too often.
+    pub throttle: Throttle,
     /// Makes and checks the tokens of forms.
     pub forms: FormTokens,
     /// `PASSWORD_UPGRADE`: whether hashes of an adopted database may be replaced by ones that stock Django can't read.
@@ -134,12 +139,12 @@ async fn login_form(
     headers: HeaderMap,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Failure> {
-    form_page(&admin, &cookies, &tenant, &mount, &headers, &Next::of(&asked.next), None)
+    form_page(&admin, &cookies, &tenant, &mount, &headers, &Next::of(&asked.next), Outcome::NotTried)
 }
 
 async fn login(
     State(admin): State<Admin>,
-    (Extension(origin), Extension(mount)): Site,
+    ((Extension(origin), Extension(mount)), client): (Site, Option<Extension<ClientAddress>>),
     cookies: Cookies,
     tenant: Tenant,
     db: TenantDb,
@@ -155,18 +160,15 @@ async fn login(
         return Ok(not_our_form(cross_site));
     }
     let next = Next::of(&login.next);
-    let policy = hash_policy(&db, admin.upgrade).await?;
-    let user = match authenticate(&db, &admin.hasher, policy, &login.username, &login.password).await {
-        Ok(user) if user.is_staff => user,
-        Ok(_) | Err(SignInError::Refused) => {
-            return form_page(&admin, &cookies, &tenant, &mount, &headers, &next, Some(&login.username));
-        }
-        Err(error) => return Err(error.into()),
+    let before = cookies.session(&headers);
+    let user = match check(&admin, &db, &login, before.as_ref(), client).await? {
+        Ok(user) => user,
+        Err(outcome) => return form_page(&admin, &cookies, &tenant, &mount, &headers, &next, outcome),
     };
     // A new session and a new visitor's token: what someone may have planted before is worth nothing now. Nor is the
     // session that was there: once its cookie is replaced, nobody could sign out of it.
     let (token, _) = session::begin(&db, &user).await?;
-    if let Some(before) = cookies.session(&headers) {
+    if let Some(before) = before {
         session::end(&db, &before).await?;
     }
     let mut response = see(&next.under(&mount));
@@ -199,7 +201,47 @@ fn not_our_form(cause: CrossSite) -> Response {
     Refusal::caused_by(StatusCode::FORBIDDEN, cause).saying(NOT_OUR_FORM).into_response()
 }
 
-/// The sign-in form; with the name that was `refused`, if one was.
+/// The member of staff who wants to sign in, or why nobody does.
+async fn check<'l>(
+    admin: &Admin,
+    db: &TenantDb,
+    login: &'l Login,
+    session: Option<&Token>,
+    client: Option<Extension<ClientAddress>>,
+) -> Result<Result<User, Outcome<'l>>, Failure> {
+    let account = account_of(db, &login.username, session).await?;
+    let attempt = match admin.throttle.attempt(&account, client.map(|Extension(client)| client.0)) {
+        Ok(attempt) => attempt,
+        Err(throttled) => return Ok(Err(Outcome::Throttled(throttled))),
+    };
+    let policy = hash_policy(db, admin.upgrade).await?;
+    match authenticate(db, &admin.hasher, policy, &login.username, &login.password).await {
+        Ok(user) if user.is_staff => {
+            attempt.give_back();
+            Ok(Ok(user))
+        }
+        Ok(_) | Err(SignInError::Refused) => Ok(Err(Outcome::Refused(&login.username))),
+        Err(error) => {
+            // What could not be checked has not failed.
+            attempt.give_back();
+            Err(error.into())
+        }
+    }
+}
+
+/// Whose failures count for this name: those of the browser alone where it has a good session of that very user.
+async fn account_of(db: &TenantDb, username: &str, session: Option<&Token>) -> Result<Account, QueryError> {
+    let account = Account::of_tenant(db.tenant().id(), username);
+    let Some(token) = session else { return Ok(account) };
+    Ok(match session::load(db, token).await? {
+        Some(SignedIn { user, .. }) if account == Account::of_tenant(db.tenant().id(), &user.username) => {
+            account.with_session(token)
+        }
+        _ => account,
+    })
+}
+
+/// The sign-in form, with what became of the attempt before.
 fn form_page(
     admin: &Admin,
     cookies: &Cookies,
@@ -207,7 +249,7 @@ fn form_page(
     mount: &MountPath,
     headers: &HeaderMap,
     next: &Next,
-    refused: Option<&str>,
+    outcome: Outcome<'_>,
 ) -> Result<Response, Failure> {
     let visitor = match cookies.visitor(headers) {
         Some(visitor) => visitor,
@@ -219,11 +261,15 @@ fn form_page(
         mount: mount.as_str(),
         next: next.as_str(),
         form_token: &form_token,
-        username: refused.unwrap_or_default(),
-        refused: refused.is_some(),
+        outcome,
         plain: cookies.are_plain(),
     };
     let mut response = page.page()?.into_response();
+    if let Outcome::Throttled(Throttled { wait }) = page.outcome {
+        tracing::info!(wait = wait.as_secs(), "signing in has failed too often, and was not tried");
+        *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+        response.headers_mut().insert(RETRY_AFTER, wait.as_secs().into());
+    }
     cookies.set_visitor(&mut response, &visitor);
     Ok(never_cached(response))
 }

@@ -1,11 +1,18 @@
 //! The admin's pages.
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::response::Html;
 use jiff::Timestamp;
 
+use crate::auth::Throttled;
 use crate::auth::session::SignedIn;
 use crate::http::Origin;
+
+/// Django's own words.
+const REFUSED: &str = "Please enter the correct username and password for a staff account. Note that both fields may be \
+                       case-sensitive.";
 
 /// The sign-in form.
 #[derive(Template)]
@@ -18,12 +25,21 @@ pub(super) struct Login<'a> {
     /// Where to go afterwards.
     pub(super) next: &'a str,
     pub(super) form_token: &'a str,
-    /// What was typed before and was refused, or nothing.
-    pub(super) username: &'a str,
-    /// Whether it was refused.
-    pub(super) refused: bool,
+    /// What became of the attempt before.
+    pub(super) outcome: Outcome<'a>,
     /// Whether the connection is not encrypted.
     pub(super) plain: bool,
+}
+
+/// What became of an attempt to sign in that let nobody in.
+#[derive(Debug)]
+pub(super) enum Outcome<'a> {
+    /// Nobody has tried.
+    NotTried,
+    /// The name, which is told again, or the password was wrong.
+    Refused(&'a str),
+    /// It was not tried, since that has failed too often.
+    Throttled(Throttled),
 }
 
 #[derive(Template)]
@@ -35,6 +51,27 @@ struct Index<'a> {
     origin: &'a Origin,
     form_token: &'a str,
     mount: &'a str,
+}
+
+impl Outcome<'_> {
+    /// What was typed before, or nothing.
+    fn username(&self) -> &str {
+        match self {
+            Self::Refused(username) => username,
+            Self::NotTried | Self::Throttled(_) => "",
+        }
+    }
+
+    /// What is said of it.
+    fn sentence(&self) -> Option<String> {
+        match self {
+            Self::NotTried => None,
+            Self::Refused(_) => Some(REFUSED.to_owned()),
+            Self::Throttled(Throttled { wait }) => {
+                Some(format!("Logging in has failed too often. Try again in {}.", in_words(*wait)))
+            }
+        }
+    }
 }
 
 impl Login<'_> {
@@ -58,6 +95,15 @@ pub(super) fn index(
 /// The first letter of a name, for the tile beside it.
 fn initial(name: &str) -> String {
     name.chars().next().map(|letter| letter.to_uppercase().collect()).unwrap_or_default()
+}
+
+/// A time to wait, in words.
+fn in_words(wait: Duration) -> String {
+    match wait.as_secs() {
+        ..=1 => "1 second".to_owned(),
+        seconds @ 2..=90 => format!("{seconds} seconds"),
+        seconds => format!("{} minutes", seconds.div_ceil(60)),
+    }
 }
 
 fn minute(time: Timestamp) -> String {

@@ -6,6 +6,7 @@ mod password;
 pub mod people;
 mod random;
 pub mod session;
+mod throttle;
 mod token;
 mod validate;
 
@@ -13,5 +14,6 @@ pub use form::{FormTokens, Holder};
 pub use key::{SecretKey, SecretKeyError};
 pub use password::{HashError, HashForm, HashPolicy, Hasher, Password, PasswordHash, Verdict};
 pub use random::RandomError;
+pub use throttle::{Account, Attempt, Throttle, Throttled};
 pub use token::{Token, TokenError, TokenHash};
 pub use validate::{Attribute, Attributes, NewPassword, WeakPassword, Weakness};

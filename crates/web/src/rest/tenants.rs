@@ -1,6 +1,9 @@
 //! `GET /api/tenants`: the list of tenants, in the words of the Django project that this one grew from.
 
+use std::net::IpAddr;
+
 use axum::extract::{Request, State};
+use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
 use axum::routing::any;
@@ -11,8 +14,8 @@ use tenantry_db::directory::Directory;
 use super::basic::{BadBasic, Credentials, credentials};
 use super::form::{self, Form, NoForm};
 use super::reply::{Detail, Reply};
-use crate::auth::{HashPolicy, Hasher, Password, PasswordHash, Verdict};
-use crate::http::{Failure, InstanceRoutes};
+use crate::auth::{Account, HashPolicy, Hasher, Password, PasswordHash, Throttle, Throttled, Verdict};
+use crate::http::{ClientAddress, Failure, InstanceRoutes};
 
 /// The title of the page, and the name in the answer to OPTIONS.
 pub(super) const NAME: &str = "Tenant Map";
@@ -33,6 +36,7 @@ pub enum TenantsAccess {
 pub struct TenantsApi {
     directory: Directory,
     hasher: Hasher,
+    throttle: Throttle,
     access: TenantsAccess,
 }
 
@@ -70,13 +74,15 @@ enum Unauthorized {
     Wrong,
     #[error(transparent)]
     Malformed(#[from] BadBasic),
+    #[error("Request was throttled. Expected available in {} seconds.", .0.wait.as_secs())]
+    Throttled(#[from] Throttled),
 }
 
 impl TenantsApi {
-    /// The API over the tenants of `directory`, whose operators' passwords `hasher` checks.
+    /// The API over the tenants of `directory`, whose operators' passwords `hasher` checks where `throttle` lets it.
     #[must_use]
-    pub fn new(directory: Directory, hasher: &Hasher, access: TenantsAccess) -> Self {
-        Self { directory, hasher: hasher.of_operators(), access }
+    pub fn new(directory: Directory, hasher: &Hasher, throttle: Throttle, access: TenantsAccess) -> Self {
+        Self { directory, hasher: hasher.of_operators(), throttle, access }
     }
 
     /// The routes.
@@ -86,13 +92,27 @@ impl TenantsApi {
 
     /// Whether a request with these headers may see the list. Credentials that are there must be right, even where
     /// none are needed.
-    async fn admit(&self, headers: &HeaderMap) -> Result<Result<(), Unauthorized>, Failure> {
-        match credentials(headers) {
-            Err(bad) => Ok(Err(bad.into())),
-            Ok(None) if self.access == TenantsAccess::Public => Ok(Ok(())),
-            Ok(None) => Ok(Err(Unauthorized::Missing)),
-            Ok(Some(given)) => Ok(self.is_operator(given).await?.then_some(()).ok_or(Unauthorized::Wrong)),
+    async fn admit(
+        &self,
+        headers: &HeaderMap,
+        client: Option<IpAddr>,
+    ) -> Result<Result<(), Unauthorized>, Failure> {
+        let given = match credentials(headers) {
+            Err(bad) => return Ok(Err(bad.into())),
+            Ok(None) if self.access == TenantsAccess::Public => return Ok(Ok(())),
+            Ok(None) => return Ok(Err(Unauthorized::Missing)),
+            Ok(Some(given)) => given,
+        };
+        let attempt = match self.throttle.attempt(&Account::of_operator(&given.name), client) {
+            Ok(attempt) => attempt,
+            Err(throttled) => return Ok(Err(throttled.into())),
+        };
+        let known = self.is_operator(given).await;
+        // What could not be checked has not failed.
+        if !matches!(known, Ok(false)) {
+            attempt.give_back();
         }
+        Ok(known?.then_some(()).ok_or(Unauthorized::Wrong))
     }
 
     async fn is_operator(&self, given: Credentials) -> Result<bool, Failure> {
@@ -112,9 +132,9 @@ async fn answer(State(api): State<TenantsApi>, request: Request) -> Result<Respo
         Ok(form) => form,
         Err(none) => return Ok(no_form(none, method)),
     };
-    if let Err(refused) = api.admit(headers).await? {
-        let detail = refused.to_string();
-        return Ok(refuse(StatusCode::UNAUTHORIZED, &detail, form, method));
+    let client = request.extensions().get::<ClientAddress>().map(|client| client.0);
+    if let Err(refused) = api.admit(headers, client).await? {
+        return Ok(not_admitted(&refused, form, method));
     }
     let response = match *method {
         Method::GET => {
@@ -128,6 +148,16 @@ async fn answer(State(api): State<TenantsApi>, request: Request) -> Result<Respo
         }
     };
     Ok(response)
+}
+
+fn not_admitted(refused: &Unauthorized, form: Form, method: &Method) -> Response {
+    let detail = refused.to_string();
+    let Unauthorized::Throttled(throttled) = refused else {
+        return refuse(StatusCode::UNAUTHORIZED, &detail, form, method);
+    };
+    let mut response = refuse(StatusCode::TOO_MANY_REQUESTS, &detail, form, method);
+    response.headers_mut().insert(RETRY_AFTER, throttled.wait.as_secs().into());
+    response
 }
 
 fn no_form(none: NoForm, method: &Method) -> Response {

@@ -21,7 +21,7 @@ use tenantry_db::lifecycle::{Home, NewTenant};
 use tenantry_db::migrate::Registry;
 use tenantry_db::{Instance, InstanceConfig, Synchronous};
 use tenantry_web::admin::Admin;
-use tenantry_web::auth::{FormTokens, HashPolicy, Hasher, Password, SecretKey};
+use tenantry_web::auth::{FormTokens, HashPolicy, Hasher, Password, SecretKey, Throttle};
 use tenantry_web::http::{Edge, HostRules, Limits, Resolvers, listen, serve};
 use tenantry_web::rest::{TenantsAccess, TenantsApi};
 
@@ -114,11 +114,19 @@ pub(crate) fn start_with(ground: Ground, setup: Setup, registry: Registry, descr
 pub(crate) fn admin() -> Router {
     let key = SecretKey::try_from("a key for tests only, and long enough".to_owned()).unwrap();
     let forms = FormTokens::new(&key);
-    Admin { hasher: Hasher::default(), forms, upgrade: false, plain_http: true }.routes()
+    Admin {
+        hasher: Hasher::default(),
+        throttle: Throttle::default(),
+        forms,
+        upgrade: false,
+        plain_http: true,
+    }
+    .routes()
 }
 
 fn site(setup: Setup, folder: TempDir, ground: Ground, instance: Instance) -> Site {
-    let api = TenantsApi::new(instance.directory().clone(), &Hasher::default(), setup.access);
+    let api =
+        TenantsApi::new(instance.directory().clone(), &Hasher::default(), Throttle::default(), setup.access);
     let Setup { hosts, resolvers, hsts, app, .. } = setup;
     let edge = Edge { limits: Limits::default(), hosts, resolvers, hsts };
     let app = edge.around(instance.clone(), api.routes(), app);

@@ -9,6 +9,7 @@ mod cookies;
 mod forgery;
 mod next;
 mod sessions;
+mod throttle;
 
 use common::columns::{Ground, in_every_column};
 use common::{Setup, Site, header, start_on};
@@ -16,7 +17,7 @@ use tenantry_core::Tenant;
 use tenantry_db::TenantDb;
 use tenantry_web::admin::Admin;
 use tenantry_web::auth::people::{NewSuperuser, User, create_superuser};
-use tenantry_web::auth::{FormTokens, HashPolicy, Hasher, NewPassword, Password, SecretKey, Token};
+use tenantry_web::auth::{FormTokens, HashPolicy, Hasher, NewPassword, Password, SecretKey, Throttle, Token};
 
 use browser::Browser;
 
@@ -35,8 +36,13 @@ async fn site_with(plain_http: bool) -> Site {
 }
 
 async fn site_on(ground: Ground, plain_http: bool) -> Site {
+    site_of(Hasher::default(), ground, plain_http).await
+}
+
+async fn site_of(hasher: Hasher, ground: Ground, plain_http: bool) -> Site {
     let key = SecretKey::try_from(Token::generate().unwrap().reveal()).unwrap();
-    let admin = Admin { hasher: Hasher::default(), forms: FormTokens::new(&key), upgrade: false, plain_http };
+    let (throttle, forms) = (Throttle::default(), FormTokens::new(&key));
+    let admin = Admin { hasher, throttle, forms, upgrade: false, plain_http };
     let site = start_on(ground, Setup { app: admin.routes(), ..Setup::default() }).await;
     user(&door(&site, "acme"), "ada", PASSWORD).await;
     user(&door(&site, "globex"), "ada", "Globex-pass-1").await;

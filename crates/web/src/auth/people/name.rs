@@ -74,7 +74,7 @@ impl Username {
     }
 
     /// A name in the form in which it is stored, whether it could be given today or not: adopted data may have others.
-    pub(super) fn normalised(text: &str) -> Cow<'_, str> {
+    pub(in crate::auth) fn normalised(text: &str) -> Cow<'_, str> {
         ComposingNormalizerBorrowed::new_nfkc().normalize(text)
     }
 }
