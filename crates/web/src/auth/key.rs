@@ -59,6 +59,13 @@ impl SecretKey {
         let derived = salt.mac().chain_update(self.0.as_bytes()).finalize();
         DerivedKey(Zeroizing::new(derived.into_bytes().into()))
     }
+
+    /// The key that Django 4.1 derives for the use that `salt` names.
+    pub(super) fn derive_as_django(&self, salt: &'static str) -> DerivedKey {
+        DerivedKey(Zeroizing::new(
+            Sha256::new().chain_update(salt).chain_update(self.0.as_bytes()).finalize().into(),
+        ))
+    }
 }
 
 impl TryFrom<String> for SecretKey {

@@ -1,5 +1,6 @@
 //! Who someone is and what they may do: passwords, tokens, people and their sessions. Nothing here knows of HTTP.
 
+mod django;
 mod form;
 mod key;
 mod password;
@@ -10,6 +11,7 @@ mod throttle;
 mod token;
 mod validate;
 
+pub use django::DjangoSessions;
 pub use form::{FormTokens, Holder};
 pub use key::{SecretKey, SecretKeyError};
 pub use password::{HashError, HashForm, HashPolicy, Hasher, Password, PasswordHash, Verdict};
