@@ -160,3 +160,31 @@ async fn whatever_the_umask_nobody_else_can_reach_what_is_made() {
         String::from_utf8(command(folder.path()).args(["check", "--deploy"]).output().unwrap().stdout);
     assert!(!complaint.unwrap().contains("by others"));
 }
+
+#[test]
+fn who_did_what_is_told_by_tenant_and_by_the_name_that_it_had() {
+    let folder = two_tenants();
+    let folder = folder.path();
+    ok(folder, "tenant suspend acme");
+    ok(folder, "tenant rename acme acme-old");
+    ok(folder, "tenant create acme --domain new.checkhost.local");
+
+    let entries = |words: &str| -> Vec<(String, Option<String>)> {
+        let told = ok(folder, &format!("audit --json {words}"));
+        let entries: Vec<serde_json::Value> = serde_json::from_str(&told).unwrap();
+        let text = |entry: &serde_json::Value, name: &str| entry[name].as_str().map(str::to_owned);
+        entries.iter().map(|entry| (text(entry, "action").unwrap(), text(entry, "slug"))).collect()
+    };
+    let of = |action: &str, slug: &str| (action.to_owned(), Some(slug.to_owned()));
+    let newest = entries("--limit 2");
+    assert_eq!(newest, [of("tenant.create", "acme"), of("tenant.rename", "acme")]);
+    let of_old = entries("--tenant acme-old");
+    assert!(of_old.contains(&of("tenant.status", "acme")), "{of_old:?}");
+    assert_eq!(of_old.iter().filter(|entry| entry.0 == "tenant.create").count(), 1, "{of_old:?}");
+    assert!(entries("--tenant globex").iter().all(|entry| *entry == of("tenant.create", "globex")));
+    assert_eq!(entries("--tenant nobody"), []);
+
+    let told = ok(folder, "audit --tenant acme-old --limit 1");
+    assert!(told.starts_with(" WHEN") && told.contains("UTC") && told.contains("tenant.rename"), "{told}");
+    assert!(refused(folder, "audit --limit 0").contains("0 is not in 1"));
+}

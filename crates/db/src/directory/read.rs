@@ -98,14 +98,25 @@ impl Directory {
         .await
     }
 
-    /// The newest entries of the audit, the newest first.
+    /// The newest entries of the audit, at most `limit` of them, the newest first; with a slug, only what was done to a
+    /// tenant that was called so then or is now.
     ///
     /// # Errors
     /// Raised when the directory can't be read.
-    pub async fn audit(&self, limit: u32) -> Result<Vec<AuditEntry>, DirectoryError> {
+    pub async fn audit(&self, of: Option<Slug>, limit: u32) -> Result<Vec<AuditEntry>, DirectoryError> {
         self.look(move |look| {
-            let sql = "SELECT at, actor, action, slug, detail FROM audit ORDER BY id DESC LIMIT $1";
-            let found = look.rows(sql, &[i64::from(limit).into()])?;
+            let limit = i64::from(limit).into();
+            let found = match of {
+                Some(slug) => {
+                    let sql = "SELECT at, actor, action, slug, detail FROM audit WHERE slug = $1 \
+                               OR tenant = (SELECT id FROM tenant WHERE slug = $1) ORDER BY id DESC LIMIT $2";
+                    look.rows(sql, &[slug.as_str().into(), limit])?
+                }
+                None => {
+                    let sql = "SELECT at, actor, action, slug, detail FROM audit ORDER BY id DESC LIMIT $1";
+                    look.rows(sql, &[limit])?
+                }
+            };
             let entries = found.iter().map(|row| {
                 Ok(AuditEntry {
                     at: parse(row.text(0)?)?,

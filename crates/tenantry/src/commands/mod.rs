@@ -1,6 +1,7 @@
 //! What each command does.
 
 mod adopt;
+mod audit;
 mod check;
 mod demo;
 mod fleet;
@@ -129,6 +130,7 @@ impl Context {
             Command::Changepassword(args) => self.changepassword(args).await,
             Command::Operator(command) => self.operator(command).await,
             Command::Check(args) => self.check(&args).await,
+            Command::Audit(args) => self.audit(args).await,
             Command::Hosts { json } => self.hosts(json),
             Command::Reconcile { json } => self.reconcile(json).await,
             // Done before there was a configuration to read.

@@ -229,7 +229,7 @@ async fn a_host_never_leads_to_another_tenant_beside_a_busy_writer() {
     };
     let (ended, (found, moving)) = tokio::join!(ended, look_up(&instance, ids, &over));
     assert!(ended.success(), "the writer made all its changes");
-    instance.directory().audit(1).await.unwrap();
+    instance.directory().audit(None, 1).await.unwrap();
     for host in ["moving.example", "passing.example"] {
         let gone = instance.directory().resolve(&TenantKey::Domain(host.parse().unwrap()));
         assert!(gone.is_err(), "{host} is nobody's in the end, and led to {gone:?}");

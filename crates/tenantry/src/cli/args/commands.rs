@@ -46,6 +46,8 @@ pub enum Command {
     Operator(OperatorCommand),
     /// Check that the configuration and all it points at can be used
     Check(CheckArgs),
+    /// Show who did what to the instance and its tenants, the newest first
+    Audit(AuditArgs),
     /// Print the lines that a hosts file needs to reach the tenants from this machine
     Hosts {
         /// Print JSON
@@ -95,6 +97,20 @@ pub struct ServeArgs {
     /// Where to listen, such as 8000, 0:8000 or 127.0.0.1:8000 (setting LISTEN)
     #[arg(value_name = "ADDRESS:PORT")]
     pub address: Option<ListenAddress>,
+}
+
+/// Arguments of `audit`.
+#[derive(Args, Debug)]
+pub struct AuditArgs {
+    /// Only what was done to the tenant that is called so, or was then
+    #[arg(long, value_name = "SLUG")]
+    pub tenant: Option<Slug>,
+    /// At most so many entries
+    #[arg(long, value_name = "N", default_value = "50", value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: u32,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 const ADOPT_EXAMPLES: &str = "\

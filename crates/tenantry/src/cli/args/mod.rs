@@ -14,8 +14,8 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub use commands::{
-    AdoptArgs, ChangepasswordArgs, CheckArgs, Command, CreatesuperuserArgs, FleetCommand, FleetStatusArgs,
-    MigrateArgs, OperatorCommand, Scope, ServeArgs, ShowmigrationsArgs,
+    AdoptArgs, AuditArgs, ChangepasswordArgs, CheckArgs, Command, CreatesuperuserArgs, FleetCommand,
+    FleetStatusArgs, MigrateArgs, OperatorCommand, Scope, ServeArgs, ShowmigrationsArgs,
 };
 pub use server::{PrepareArgs, ServerCommand};
 pub use tenant::{CreateArgs, DomainCommand, ListArgs, TenantCommand};
