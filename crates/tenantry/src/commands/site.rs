@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tenantry_db::Instance;
-use tenantry_web::admin::Admin;
+use tenantry_web::admin::AdminSite;
 use tenantry_web::auth::{FormTokens, Hasher, SecretKey};
 use tenantry_web::http::{Edge, HostRules, Limits, Resolvers, Site};
 use tenantry_web::rest::TenantsApi;
@@ -20,11 +20,12 @@ impl Context {
         let settings = self.settings();
         let hasher = Hasher::default();
         let tenants = TenantsApi::new(instance.directory().clone(), &hasher, settings.tenants_api);
-        let admin = Admin {
+        let admin = AdminSite {
             hasher,
             forms: FormTokens::new(&self.secret_key()?),
             upgrade: settings.password_upgrade,
             plain_http: settings.debug || settings.listen.is_loopback(),
+            models: self.app.models(),
         };
         let edge = Edge {
             limits: self.limits(),

@@ -1,11 +1,9 @@
-//! The admin's pages.
+//! The sign-in page.
 
 use askama::Template;
 use axum::response::Html;
-use jiff::Timestamp;
 
-use crate::auth::session::SignedIn;
-use crate::http::Origin;
+use super::cookies::Theme;
 
 /// The sign-in form.
 #[derive(Template)]
@@ -24,17 +22,8 @@ pub(super) struct Login<'a> {
     pub(super) refused: bool,
     /// Whether the connection is not encrypted.
     pub(super) plain: bool,
-}
-
-#[derive(Template)]
-#[template(path = "admin.html")]
-struct Index<'a> {
-    tenant: &'a str,
-    signed_in: &'a SignedIn,
-    since: String,
-    origin: &'a Origin,
-    form_token: &'a str,
-    mount: &'a str,
+    /// Light or dark.
+    pub(super) theme: Theme,
 }
 
 impl Login<'_> {
@@ -44,22 +33,7 @@ impl Login<'_> {
     }
 }
 
-pub(super) fn index(
-    tenant: &str,
-    signed_in: &SignedIn,
-    origin: &Origin,
-    form_token: &str,
-    mount: &str,
-) -> Result<Html<String>, askama::Error> {
-    let since = minute(signed_in.session.created);
-    Index { tenant, signed_in, since, origin, form_token, mount }.render().map(Html)
-}
-
 /// The first letter of a name, for the tile beside it.
-fn initial(name: &str) -> String {
+pub(super) fn initial(name: &str) -> String {
     name.chars().next().map(|letter| letter.to_uppercase().collect()).unwrap_or_default()
-}
-
-fn minute(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }

@@ -1,0 +1,62 @@
+//! The admin of each tenant: signing in, and lists, forms and histories of every registered model, driven by what is known
+//! of the models alone.
+//!
+//! [`Admin`] is what an application says of one model, [`Models`] all that are registered, [`AdminSite`] the whole, and
+//! [`Endpoint`] names each of its routes.
+
+mod answer;
+mod choose;
+mod cookies;
+mod edit;
+mod endpoint;
+mod form;
+mod frame;
+mod history;
+mod home;
+mod list;
+mod log;
+mod models;
+mod next;
+mod options;
+mod pages;
+mod posted;
+mod related;
+mod remove;
+mod said;
+mod sign_in;
+mod staff;
+mod text;
+mod tree;
+
+use axum::Router;
+
+use crate::auth::{FormTokens, Hasher};
+
+pub use endpoint::Endpoint;
+pub use log::LogEntry;
+pub use models::Models;
+pub use options::{Admin, Columns, TextColumns};
+
+/// The admin of each tenant, to be merged into the routes below [`TenantLayer`](crate::http::TenantLayer).
+#[derive(Clone, Debug)]
+pub struct AdminSite {
+    /// Checks passwords.
+    pub hasher: Hasher,
+    /// Makes and checks the tokens of forms.
+    pub forms: FormTokens,
+    /// `PASSWORD_UPGRADE`: whether hashes of an adopted database may be replaced by ones that stock Django can't read.
+    pub upgrade: bool,
+    /// Whether people may sign in over plain http: with `DEBUG`, or where only this machine can reach the server.
+    pub plain_http: bool,
+    /// The models that it shows.
+    pub models: Models,
+}
+
+impl AdminSite {
+    /// The routes: those of [`Endpoint::ALL`].
+    pub fn routes(self) -> Router {
+        let routed =
+            |router: Router<Self>, endpoint: Endpoint| router.route(endpoint.path(), endpoint.handlers());
+        Endpoint::ALL.into_iter().fold(Router::new(), routed).with_state(self)
+    }
+}
