@@ -10,6 +10,7 @@ use tenantry_core::Tenant;
 use tenantry_db::TenantDb;
 use tenantry_db::migrate::{Migration, Registry};
 use tenantry_db::model::{Model, QueryError};
+use tenantry_web::admin::{Admin, Models};
 
 use crate::cli::args::Identity;
 
@@ -39,7 +40,7 @@ use crate::cli::args::Identity;
 /// fn main() -> ExitCode {
 ///     let table = Table::new("notes_note").column(Column::id()).column(Column::varchar("title", 200));
 ///     App::new("notes")
-///         .model::<Note>()
+///         .model::<Note>(Admin::new())
 ///         .migration(Migration::new("notes", "0001_initial").create_table(table))
 ///         .routes(Router::new().route("/notes", get(newest)))
 ///         .run()
@@ -49,6 +50,7 @@ use crate::cli::args::Identity;
 pub struct App {
     identity: Identity,
     registry: Registry,
+    models: Models,
     routes: Router,
     sample: Option<Sample>,
     demo: Option<Box<App>>,
@@ -67,7 +69,8 @@ impl App {
             version: env!("CARGO_PKG_VERSION"),
             about: "One running instance serves many tenants, none ever seeing another's data",
         };
-        Self { identity, registry: Registry::default(), routes: Router::new(), sample: None, demo: None }
+        let (registry, models, routes) = (Registry::default(), Models::new(), Router::new());
+        Self { identity, registry, models, routes, sample: None, demo: None }
     }
 
     /// The application's own version, which `--version` prints; Tenantry's where none is given.
@@ -77,10 +80,12 @@ impl App {
         self
     }
 
-    /// Registers a model: every tenant gets the permissions to add, change, delete and view its rows.
+    /// Registers a model: every tenant gets the permissions to add, change, delete and view its rows, and its admin shows
+    /// it as `admin` says.
     #[must_use]
-    pub fn model<M: Model>(mut self) -> Self {
+    pub fn model<M: Model>(mut self, admin: Admin<M>) -> Self {
         self.registry.models.push(M::META);
+        self.models.register(admin);
         self
     }
 
@@ -95,8 +100,7 @@ impl App {
     /// arguments.
     ///
     /// Some paths are Tenantry's own. `/healthz`, `/readyz`, `/api/tenants` and the files below `/_tenantry/` are
-    /// answered for the instance, and a route there is never reached. `/admin`, `/admin/`, `/admin/login/` and `/admin/logout/` are
-    /// every tenant's admin.
+    /// answered for the instance, and a route there is never reached. `/admin` and what is below it are every tenant's admin.
     ///
     /// # Panics
     /// When a route overlaps one that was added before, as [`Router::merge`] does. One that overlaps the admin's panics
@@ -132,6 +136,10 @@ impl App {
     #[must_use]
     pub fn registry(&self) -> Registry {
         self.registry.clone()
+    }
+
+    pub(crate) fn models(&self) -> Models {
+        self.models.clone()
     }
 
     pub(crate) fn tenant_routes(&self) -> Router {

@@ -5,7 +5,8 @@ mod common;
 
 use common::{Setup, Site, admin, header, start};
 use reqwest::{Method, Response};
-use tenantry_web::auth::{FormTokens, Hasher, SecretKey, Throttle};
+use tenantry_web::admin::{AdminSite, Models};
+use tenantry_web::auth::SecretKey;
 
 const HOST: &str = "acme.example";
 
@@ -36,14 +37,7 @@ async fn a_refused_sign_in_keeps_the_name_as_text_and_forgets_the_password() {
 #[tokio::test]
 async fn where_signing_in_is_refused_the_page_says_why_and_what_to_do() {
     let key = SecretKey::try_from("a key for tests only, and long enough".to_owned()).unwrap();
-    let forms = FormTokens::new(&key);
-    let strict = tenantry_web::admin::Admin {
-        hasher: Hasher::default(),
-        throttle: Throttle::default(),
-        forms,
-        upgrade: false,
-        plain_http: false,
-    };
+    let strict = AdminSite::new(&key, Models::new());
     let site = start(Setup { app: strict.routes(), ..Setup::default() }).await;
     let response = site.get(HOST, "/admin/login/").await;
     assert_eq!((response.status().as_u16(), header(&response, "set-cookie")), (403, ""));

@@ -1,4 +1,4 @@
-//! The application: a model, its migration, a page, three routes of JSON, and sample data for `demo`.
+//! The application: two models with their admin, their migration, a page, three routes of JSON, and sample data for `demo`.
 
 use askama::Template;
 use axum::extract::Path;
@@ -10,6 +10,16 @@ use serde::{Deserialize, Serialize};
 use tenantry::prelude::*;
 use tenantry::web::http::{MountPath, STYLE_SHEET, favicon};
 
+/// What notes are about.
+#[derive(Debug, Model)]
+#[model(app = "notes", ordering("name"))]
+struct Topic {
+    #[field(primary_key)]
+    id: Auto<i64>,
+    #[field(max_length = 80, unique)]
+    name: String,
+}
+
 /// A note.
 #[derive(Debug, Model, Serialize)]
 #[model(app = "notes", ordering("-id"))]
@@ -18,7 +28,14 @@ struct Note {
     id: Auto<i64>,
     #[field(max_length = 200)]
     title: String,
+    #[field(default = "")]
     body: String,
+    #[field(references(Topic), on_delete = set_null, index)]
+    topic_id: Option<i64>,
+    #[field(max_length = 10, default = "draft", choices("draft" = "Draft", "shared" = "Shared", "done" = "Done"))]
+    state: String,
+    #[field(default = false, help_text = "Stands before all others")]
+    pinned: bool,
     #[field(default = now)]
     created: Timestamp,
 }
@@ -64,15 +81,38 @@ struct Home<'a> {
 /// The application, to be run under the command's name.
 pub(crate) fn app() -> App {
     App::new("notes")
-        .model::<Note>()
+        .model::<Topic>(Admin::new())
+        .model::<Note>(
+            Admin::new()
+                .columns((Note::TITLE, Note::TOPIC_ID, Note::STATE, Note::PINNED, Note::CREATED))
+                .search((Note::TITLE, Note::BODY))
+                .filters((Note::STATE, Note::TOPIC_ID, Note::PINNED, Note::CREATED))
+                .fieldset("", (Note::TITLE, Note::BODY, Note::TOPIC_ID))
+                .fieldset("Sharing", (Note::STATE, Note::PINNED, Note::CREATED))
+                .read_only(Note::CREATED),
+        )
         .migration(
-            Migration::new("notes", "0001_initial").create_table(
-                Table::new("notes_note")
-                    .column(Column::id())
-                    .column(Column::varchar("title", 200))
-                    .column(Column::text("body"))
-                    .column(Column::datetime("created")),
-            ),
+            Migration::new("notes", "0001_initial")
+                .create_table(
+                    Table::new("notes_topic")
+                        .column(Column::id())
+                        .column(Column::varchar("name", 80).unique()),
+                )
+                .create_table(
+                    Table::new("notes_note")
+                        .column(Column::id())
+                        .column(Column::varchar("title", 200))
+                        .column(Column::text("body"))
+                        .column(
+                            Column::big_int("topic_id")
+                                .null()
+                                .references("notes_topic", "id", OnDelete::SetNull)
+                                .index(),
+                        )
+                        .column(Column::varchar("state", 10))
+                        .column(Column::bool("pinned"))
+                        .column(Column::datetime("created")),
+                ),
         )
         .routes(
             Router::new()
@@ -111,14 +151,23 @@ async fn show(db: TenantDb, Path(id): Path<i64>) -> Result<Json<Note>, Failure> 
     Ok(Json(db.query::<Note>().filter(Note::ID.eq(id)).one().await?))
 }
 
-/// A thousand notes for a tenant that has none.
+const TOPICS: [&str; 4] = ["Office", "Customers", "Ideas", "Travel"];
+
+/// A thousand notes for a tenant that has none, of which each third is about something.
 async fn sample(tenant: Tenant, db: TenantDb) -> Result<(), QueryError> {
     if db.query::<Note>().exists().await? {
         return Ok(());
     }
-    let notes = (1..=1000).map(|number| {
+    let mut topics = Vec::new();
+    for name in TOPICS {
+        topics.push(db.insert(Topic { id: Auto::unset(), name: name.to_owned() }).await?.id.get());
+    }
+    let notes = (1..=1000_usize).map(|number| {
         let title = format!("Note {number} of {}", tenant.name());
-        Note::new(NewNote { title, body: "Nobody but this tenant's users reads it.".to_owned() })
+        let note = Note::new(NewNote { title, body: "Nobody but this tenant's users reads it.".to_owned() });
+        let state = ["draft", "shared", "done"][number * 7 % 3];
+        let topic_id = if number % 3 == 0 { topics[number % TOPICS.len()] } else { None };
+        Note { state: state.to_owned(), topic_id, pinned: number % 97 == 0, ..note }
     });
     db.insert_all(notes.collect()).await?;
     Ok(())
@@ -126,6 +175,14 @@ async fn sample(tenant: Tenant, db: TenantDb) -> Result<(), QueryError> {
 
 impl Note {
     fn new(new: NewNote) -> Self {
-        Self { id: Auto::unset(), title: new.title, body: new.body, created: Timestamp::now() }
+        Self {
+            id: Auto::unset(),
+            title: new.title,
+            body: new.body,
+            topic_id: None,
+            state: "draft".to_owned(),
+            pinned: false,
+            created: Timestamp::now(),
+        }
     }
 }

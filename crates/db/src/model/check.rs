@@ -6,6 +6,16 @@ use rust_decimal::Decimal;
 
 use super::{FieldMeta, Kind, Problem, Value};
 
+impl FieldMeta {
+    /// Whether a value can be stored in the field: the same check that is made when it is written.
+    ///
+    /// # Errors
+    /// Raised when it is of another kind, out of range, NULL where that is not allowed, too long, or not a choice.
+    pub fn check(&self, value: &Value) -> Result<(), Problem> {
+        storable(self, value)
+    }
+}
+
 /// Whether a value can be stored in a field.
 ///
 /// # Errors

@@ -6,7 +6,7 @@ use std::ops::Not;
 
 use sea_query::Expr;
 
-use super::{Field, FieldMeta, ModelMeta, Row, UnknownColumn, Value};
+use super::{Field, FieldMeta, ModelMeta, Order, Row, UnknownColumn, Value};
 
 /// A column of model `M` whose field has type `T`: `Note::TITLE` for one.
 ///
@@ -161,6 +161,10 @@ impl<M, T> Column<M, T> {
     #[must_use]
     pub const fn new(model: &'static ModelMeta, field: &'static FieldMeta) -> Self {
         Self { target: Target { model, field }, types: PhantomData }
+    }
+
+    pub(crate) const fn target(self) -> Target {
+        self.target
     }
 
     /// The column's name.
@@ -338,6 +342,13 @@ impl<M, T> Clone for Column<M, T> {
 }
 
 impl<M, T> Copy for Column<M, T> {}
+
+impl<M> From<OrderBy<M>> for Order {
+    /// The order for code that knows the model only by its metadata.
+    fn from(by: OrderBy<M>) -> Self {
+        Self { column: by.target.field.column, descending: by.descending }
+    }
+}
 
 impl<M> Clone for OrderBy<M> {
     fn clone(&self) -> Self {

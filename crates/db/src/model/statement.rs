@@ -76,6 +76,28 @@ impl Selection {
         Statement::new(dialect, dialect.build(&select))
     }
 
+    /// The values that a column has and how many rows have each, in the place of the model's columns: all others are NULL,
+    /// and the number comes behind them.
+    pub(crate) fn tally(self, dialect: Dialect<'_>, of: Target) -> Result<Statement, QueryError> {
+        let (model, limit, of) = (self.model, self.limit, column(self.model, of)?);
+        let field =
+            model.field(of).ok_or_else(|| UnknownColumn { model: model.table, column: of.to_owned() })?;
+        let mut sql = Writer::new(dialect);
+        sql.push("SELECT ");
+        sql.list(columns(model), |sql, name| if name == of { sql.name(name) } else { sql.push("NULL") });
+        sql.push(", COUNT(*) FROM ");
+        sql.table(model.table);
+        if let Some(condition) = self.condition(dialect)? {
+            sql.push(" WHERE ");
+            sql.expression(&condition);
+        }
+        sql.push(" GROUP BY ");
+        sql.name(of);
+        sql.push(" ORDER BY ");
+        sql.order(field, false);
+        Statement::limited(dialect, sql.into_parts(), limit, 0)
+    }
+
     /// One row if there is any.
     pub(crate) fn exists(self, dialect: Dialect<'_>) -> Result<Statement, QueryError> {
         let mut select = Query::select();

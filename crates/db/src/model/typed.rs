@@ -1,6 +1,6 @@
 //! What `#[derive(Model)]` gives: the way between a struct and its row.
 
-use super::{Cell, Field, ModelMeta, PostgresValue, Problem, Raw, Value, ValueError};
+use super::{Cell, Field, Kind, ModelMeta, PostgresValue, Problem, Raw, Value, ValueError};
 
 /// A struct whose values are the rows of a table. Derived, never written by hand.
 #[diagnostic::on_unimplemented(
@@ -73,6 +73,17 @@ impl<'r> StoredRow<'r> {
     /// Raised when the value can't be read as its kind, or there is no such field.
     pub(crate) fn value(&self, index: usize) -> Result<Value, ValueError> {
         self.read(index, super::cell::value)
+    }
+
+    /// The number that stands behind the model's columns: of how many rows the row tells.
+    ///
+    /// # Errors
+    /// Raised when there is none.
+    pub(crate) fn count(&self) -> Result<u64, ValueError> {
+        let index = self.model.fields.len();
+        let number = self.raw(index).ok_or(Problem::Null);
+        let number = number.and_then(|raw| Cell::new(raw, Kind::BigInt).integer());
+        number.map(|number| u64::try_from(number).unwrap_or(0)).map_err(|problem| self.error(index, problem))
     }
 
     /// How many bytes of text and blobs were read.

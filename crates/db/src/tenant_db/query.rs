@@ -6,8 +6,8 @@ use sea_query::Expr;
 
 use super::TenantDb;
 use crate::model::{
-    Assignment, Condition, Model, ModelMeta, OrderBy, QueryError, Row, Selection, Statement, StoredRow,
-    Value, ValueError, key_of,
+    Assignment, Column, Condition, Model, ModelMeta, OrderBy, QueryError, Row, Selection, Statement,
+    StoredRow, Value, ValueError, key_of,
 };
 
 /// Which rows of a model are meant. `R` is what they come back as: the model's struct, or a [`Row`].
@@ -164,6 +164,32 @@ impl<'db, R: FromStored> Query<'db, R> {
 }
 
 impl Query<'_, Row> {
+    /// The values that a column has in these rows, the least first and NULL before all, and how many rows have each. A
+    /// limit is one of values.
+    ///
+    /// ```
+    /// # use tenantry_db::{TenantDb, model::{Auto, Model, QueryError, Value}};
+    /// # #[derive(Model)]
+    /// # #[model(app = "notes", crate = "tenantry_db")]
+    /// # struct Note { #[field(primary_key)] id: Auto<i64>, state: String }
+    /// async fn states(db: &TenantDb) -> Result<Vec<(Value, u64)>, QueryError> {
+    ///     db.rows(Note::META).limit(100).tally(Note::META.column("state")?).await
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// Raised when a condition's value does not fit its column, a stored value can't be read, or the database fails.
+    pub async fn tally(self, column: Column<Row, Value>) -> Result<Vec<(Value, u64)>, QueryError> {
+        let (model, most) = (self.selection.model, self.selection.limit);
+        let name = column.column_name();
+        let statement = self.selection.tally(self.db.dialect(), column.target())?;
+        let operation = self.db.operation().await?;
+        let counted = |row: &StoredRow<'_>| Ok((Row::decode(row)?, row.count()?));
+        let rows = operation.way().read_rows(statement, most, model, counted).await;
+        let rows = operation.end(rows).await?.into_iter();
+        Ok(rows.map(|(row, count)| (row.value(name).cloned().unwrap_or(Value::Null), count)).collect())
+    }
+
     /// The row with this key.
     ///
     /// # Errors

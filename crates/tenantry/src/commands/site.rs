@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use tenantry_db::Instance;
-use tenantry_web::admin::Admin;
-use tenantry_web::auth::{FormTokens, Hasher, SecretKey, Throttle};
+use tenantry_web::admin::AdminSite;
+use tenantry_web::auth::{Hasher, SecretKey, Throttle};
 use tenantry_web::http::{Edge, HostRules, Limits, Resolvers, Site};
 use tenantry_web::rest::TenantsApi;
 
@@ -22,12 +22,12 @@ impl Context {
         let throttle = Throttle::default();
         let directory = instance.directory().clone();
         let tenants = TenantsApi::new(directory, &hasher, throttle.clone(), settings.tenants_api);
-        let admin = Admin {
+        let admin = AdminSite {
             hasher,
             throttle,
-            forms: FormTokens::new(&self.secret_key()?),
             upgrade: settings.password_upgrade,
             plain_http: settings.debug || settings.listen.is_loopback(),
+            ..AdminSite::new(&self.secret_key()?, self.app.models())
         };
         let edge = Edge {
             limits: self.limits(),

@@ -13,7 +13,7 @@ use tenantry::db::lifecycle::{Home, NewTenant};
 use tenantry::db::migrate::Registry;
 use tenantry::db::{InstanceConfig, Location, Synchronous};
 use tenantry::prelude::*;
-use tenantry::web::auth::Hasher;
+use tenantry::web::auth::{Hasher, Throttle};
 use tenantry::web::http::{Edge, HostRules, InstanceRoutes, Limits, Resolvers, listen, serve};
 use tenantry::web::rest::{TenantsAccess, TenantsApi};
 

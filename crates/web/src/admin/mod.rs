@@ -1,287 +1,91 @@
-//! The bare admin: sign in, a page that names the tenant and the user, sign out.
+//! The admin of each tenant: signing in, and lists, forms and histories of every registered model, driven by what is known
+//! of the models alone.
+//!
+//! [`Admin`] is what an application says of one model, [`Models`] all that are registered, [`AdminSite`] the whole, and
+//! [`Endpoint`] names each of its routes.
 
+mod answer;
+mod choose;
 mod cookies;
+mod edit;
+mod endpoint;
+mod form;
+mod frame;
+mod history;
+mod home;
+mod list;
+mod log;
+mod models;
 mod next;
+mod options;
 mod pages;
+mod posted;
+mod related;
+mod remove;
+mod said;
+mod sign_in;
+mod staff;
+mod text;
+mod tree;
 
-use axum::extract::{DefaultBodyLimit, Form, FromRequestParts, Query, RawQuery, State};
-use axum::http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER};
-use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Extension, Router};
-use serde::Deserialize;
-use tenantry_core::Tenant;
-use tenantry_db::TenantDb;
-use tenantry_db::model::QueryError;
+use axum::Router;
 
-use crate::auth::people::{SignInError, User, authenticate, hash_policy};
-use crate::auth::session::SignedIn;
-use crate::auth::{Account, FormTokens, Hasher, Holder, Password, Throttle, Throttled, Token, session};
-use crate::http::{ClientAddress, CrossSite, Failure, MountPath, Origin, Refusal, same_origin};
-use cookies::Cookies;
-use next::Next;
-use pages::Outcome;
+use crate::auth::{DjangoSessions, FormTokens, Hasher, SecretKey, Throttle};
 
-/// Why nobody signs in here over plain http.
-const NEEDS_HTTPS: &str = "Logging in needs https: over plain http, others on the way could read passwords and sessions. \
-                           Ask for this page over https; whoever runs the server puts a proxy that speaks https in \
-                           front of it and names that proxy in TRUSTED_PROXIES.";
-
-/// Why a form is refused that may come from elsewhere.
-const NOT_OUR_FORM: &str = "The form that was sent is out of date, or was on another site's page. Go back, load the page \
-                            again, and send it from there.";
-
-/// Django's own words to browsers and proxies about a page that is for one person.
-const NEVER_CACHED: &str = "max-age=0, no-cache, no-store, must-revalidate, private";
-
-/// The largest form: many times a name, a password and a token.
-const FORM_BYTES: usize = 16 * 1_024;
+pub use endpoint::Endpoint;
+pub use log::LogEntry;
+pub use models::Models;
+pub use options::{Admin, Columns, TextColumns};
 
 /// The admin of each tenant, to be merged into the routes below [`TenantLayer`](crate::http::TenantLayer).
 #[derive(Clone, Debug)]
-pub struct Admin {
+pub struct AdminSite {
     /// Checks passwords.
     pub hasher: Hasher,
-    /// Refuses to check passwords where that has failed too often.
+    /// Refuses to check them where that has failed too often.
     pub throttle: Throttle,
     /// Makes and checks the tokens of forms.
     pub forms: FormTokens,
+    /// Knows the sessions that Django began in a database that was adopted from it.
+    pub django: DjangoSessions,
     /// `PASSWORD_UPGRADE`: whether hashes of an adopted database may be replaced by ones that stock Django can't read.
     pub upgrade: bool,
     /// Whether people may sign in over plain http: with `DEBUG`, or where only this machine can reach the server.
     pub plain_http: bool,
+    /// The models that it shows.
+    pub models: Models,
 }
 
-#[derive(Deserialize)]
-struct Asked {
-    #[serde(default)]
-    next: String,
-}
+impl AdminSite {
+    /// The admin for these models, whose forms are signed with this key. Nobody signs in over plain http, and hashes of an
+    /// adopted database stay as Django reads them.
+    ///
+    /// ```
+    /// use tenantry_web::admin::{AdminSite, Models};
+    /// use tenantry_web::auth::SecretKey;
+    ///
+    /// let secret = SecretKey::try_from("p0k3-2vq9-7hsd-w1ye-5tnm-x8ra-4jbc".to_owned())?;
+    /// let admin = AdminSite { plain_http: true, ..AdminSite::new(&secret, Models::new()) };
+    /// let routes: axum::Router = admin.routes();
+    /// # Ok::<(), tenantry_web::auth::SecretKeyError>(())
+    /// ```
+    #[must_use]
+    pub fn new(secret: &SecretKey, models: Models) -> Self {
+        Self {
+            hasher: Hasher::default(),
+            throttle: Throttle::default(),
+            forms: FormTokens::new(secret),
+            django: DjangoSessions::new(secret),
+            upgrade: false,
+            plain_http: false,
+            models,
+        }
+    }
 
-#[derive(Deserialize)]
-struct Login {
-    #[serde(default)]
-    csrfmiddlewaretoken: String,
-    #[serde(default)]
-    username: String,
-    password: Password,
-    #[serde(default)]
-    next: String,
-}
-
-#[derive(Deserialize)]
-struct Logout {
-    #[serde(default)]
-    csrfmiddlewaretoken: String,
-}
-
-/// Where a request was sent to: its origin, and what stands in front of its path.
-type Site = (Extension<Origin>, Extension<MountPath>);
-
-impl Admin {
-    /// The routes.
+    /// The routes: those of [`Endpoint::ALL`].
     pub fn routes(self) -> Router {
-        Router::new()
-            .route("/admin", get(to_index))
-            .route("/admin/", get(index))
-            .route("/admin/login/", get(login_form).post(login))
-            .route("/admin/logout/", post(logout))
-            // Anyone may send these forms, and each is held while its password waits to be checked.
-            .layer(DefaultBodyLimit::max(FORM_BYTES))
-            .with_state(self)
+        let routed =
+            |router: Router<Self>, endpoint: Endpoint| router.route(endpoint.path(), endpoint.handlers());
+        Endpoint::ALL.into_iter().fold(Router::new(), routed).with_state(self)
     }
-}
-
-impl FromRequestParts<Admin> for Cookies {
-    type Rejection = Response;
-
-    /// # Errors
-    /// Raised when others on the way could read passwords and sessions, and when the route is not under a host layer.
-    async fn from_request_parts(parts: &mut Parts, admin: &Admin) -> Result<Self, Response> {
-        let origin = Extension::<Origin>::from_request_parts(parts, admin).await;
-        let Extension(origin) = origin.map_err(IntoResponse::into_response)?;
-        let cookies = Self::for_origin(&origin, admin.plain_http);
-        cookies.ok_or_else(|| Refusal::new(StatusCode::FORBIDDEN).saying(NEEDS_HTTPS).into_response())
-    }
-}
-
-async fn to_index(Extension(mount): Extension<MountPath>, RawQuery(query): RawQuery) -> Response {
-    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
-    let index = format!("{}/admin/{query}", mount.as_str());
-    (StatusCode::MOVED_PERMANENTLY, [(LOCATION, index)]).into_response()
-}
-
-async fn index(
-    State(admin): State<Admin>,
-    (Extension(origin), Extension(mount)): Site,
-    cookies: Cookies,
-    tenant: Tenant,
-    db: TenantDb,
-    headers: HeaderMap,
-) -> Result<Response, Failure> {
-    let Some(token) = cookies.session(&headers) else { return Ok(to_login(&mount)) };
-    let Some(signed_in) = session::load(&db, &token).await? else { return Ok(to_login(&mount)) };
-    if !signed_in.user.is_staff {
-        return Ok(to_login(&mount));
-    }
-    let form_token = admin.forms.issue(tenant.id(), Holder::Session(&token))?;
-    let page = pages::index(tenant.name(), &signed_in, &origin, &form_token, mount.as_str())?;
-    Ok(never_cached(page.into_response()))
-}
-
-async fn login_form(
-    State(admin): State<Admin>,
-    Extension(mount): Extension<MountPath>,
-    cookies: Cookies,
-    tenant: Tenant,
-    headers: HeaderMap,
-    Query(asked): Query<Asked>,
-) -> Result<Response, Failure> {
-    form_page(&admin, &cookies, &tenant, &mount, &headers, &Next::of(&asked.next), Outcome::NotTried)
-}
-
-async fn login(
-    State(admin): State<Admin>,
-    ((Extension(origin), Extension(mount)), client): (Site, Option<Extension<ClientAddress>>),
-    cookies: Cookies,
-    tenant: Tenant,
-    db: TenantDb,
-    headers: HeaderMap,
-    Form(login): Form<Login>,
-) -> Result<Response, Failure> {
-    let right_token = || {
-        cookies.visitor(&headers).is_some_and(|visitor| {
-            admin.forms.accepts(&login.csrfmiddlewaretoken, tenant.id(), Holder::Visitor(&visitor))
-        })
-    };
-    if let Err(cross_site) = same_origin(&headers, &origin, right_token) {
-        return Ok(not_our_form(cross_site));
-    }
-    let next = Next::of(&login.next);
-    let before = cookies.session(&headers);
-    let user = match check(&admin, &db, &login, before.as_ref(), client).await? {
-        Ok(user) => user,
-        Err(outcome) => return form_page(&admin, &cookies, &tenant, &mount, &headers, &next, outcome),
-    };
-    // A new session and a new visitor's token: what someone may have planted before is worth nothing now. Nor is the
-    // session that was there: once its cookie is replaced, nobody could sign out of it.
-    let (token, _) = session::begin(&db, &user).await?;
-    if let Some(before) = before {
-        session::end(&db, &before).await?;
-    }
-    let mut response = see(&next.under(&mount));
-    cookies.set_session(&mut response, &token);
-    cookies.set_visitor(&mut response, &Token::generate()?);
-    Ok(never_cached(response))
-}
-
-async fn logout(
-    State(admin): State<Admin>,
-    (Extension(origin), Extension(mount)): Site,
-    cookies: Cookies,
-    tenant: Tenant,
-    db: TenantDb,
-    headers: HeaderMap,
-    Form(form): Form<Logout>,
-) -> Result<Response, Failure> {
-    let Some(token) = cookies.session(&headers) else { return Ok(to_login(&mount)) };
-    let right_token = || admin.forms.accepts(&form.csrfmiddlewaretoken, tenant.id(), Holder::Session(&token));
-    if let Err(cross_site) = same_origin(&headers, &origin, right_token) {
-        return Ok(not_our_form(cross_site));
-    }
-    session::end(&db, &token).await?;
-    let mut response = to_login(&mount);
-    cookies.clear_session(&mut response);
-    Ok(response)
-}
-
-fn not_our_form(cause: CrossSite) -> Response {
-    Refusal::caused_by(StatusCode::FORBIDDEN, cause).saying(NOT_OUR_FORM).into_response()
-}
-
-/// The member of staff who wants to sign in, or why nobody does.
-async fn check<'l>(
-    admin: &Admin,
-    db: &TenantDb,
-    login: &'l Login,
-    session: Option<&Token>,
-    client: Option<Extension<ClientAddress>>,
-) -> Result<Result<User, Outcome<'l>>, Failure> {
-    let account = account_of(db, &login.username, session).await?;
-    let attempt = match admin.throttle.attempt(&account, client.map(|Extension(client)| client.0)) {
-        Ok(attempt) => attempt,
-        Err(throttled) => return Ok(Err(Outcome::Throttled(throttled))),
-    };
-    let policy = hash_policy(db, admin.upgrade).await?;
-    match authenticate(db, &admin.hasher, policy, &login.username, &login.password).await {
-        Ok(user) if user.is_staff => {
-            attempt.give_back();
-            Ok(Ok(user))
-        }
-        Ok(_) | Err(SignInError::Refused) => Ok(Err(Outcome::Refused(&login.username))),
-        Err(error) => {
-            // What could not be checked has not failed.
-            attempt.give_back();
-            Err(error.into())
-        }
-    }
-}
-
-/// Whose failures count for this name: those of the browser alone where it has a good session of that very user.
-async fn account_of(db: &TenantDb, username: &str, session: Option<&Token>) -> Result<Account, QueryError> {
-    let account = Account::of_tenant(db.tenant().id(), username);
-    let Some(token) = session else { return Ok(account) };
-    Ok(match session::load(db, token).await? {
-        Some(SignedIn { user, .. }) if account == Account::of_tenant(db.tenant().id(), &user.username) => {
-            account.with_session(token)
-        }
-        _ => account,
-    })
-}
-
-/// The sign-in form, with what became of the attempt before.
-fn form_page(
-    admin: &Admin,
-    cookies: &Cookies,
-    tenant: &Tenant,
-    mount: &MountPath,
-    headers: &HeaderMap,
-    next: &Next,
-    outcome: Outcome<'_>,
-) -> Result<Response, Failure> {
-    let visitor = match cookies.visitor(headers) {
-        Some(visitor) => visitor,
-        None => Token::generate()?,
-    };
-    let form_token = admin.forms.issue(tenant.id(), Holder::Visitor(&visitor))?;
-    let page = pages::Login {
-        tenant: tenant.name(),
-        mount: mount.as_str(),
-        next: next.as_str(),
-        form_token: &form_token,
-        outcome,
-        plain: cookies.are_plain(),
-    };
-    let mut response = page.page()?.into_response();
-    if let Outcome::Throttled(Throttled { wait }) = page.outcome {
-        tracing::info!(wait = wait.as_secs(), "signing in has failed too often, and was not tried");
-        *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
-        response.headers_mut().insert(RETRY_AFTER, wait.as_secs().into());
-    }
-    cookies.set_visitor(&mut response, &visitor);
-    Ok(never_cached(response))
-}
-
-fn to_login(mount: &MountPath) -> Response {
-    never_cached(see(&format!("{}/admin/login/?next=/admin/", mount.as_str())))
-}
-
-fn see(location: &str) -> Response {
-    (StatusCode::FOUND, [(LOCATION, location.to_owned())]).into_response()
-}
-
-fn never_cached(response: Response) -> Response {
-    ([(CACHE_CONTROL, NEVER_CACHED)], response).into_response()
 }

@@ -1,14 +1,12 @@
-//! The admin's pages.
+//! The sign-in page.
 
 use std::time::Duration;
 
 use askama::Template;
 use axum::response::Html;
-use jiff::Timestamp;
 
+use super::cookies::Theme;
 use crate::auth::Throttled;
-use crate::auth::session::SignedIn;
-use crate::http::Origin;
 
 /// Django's own words.
 const REFUSED: &str = "Please enter the correct username and password for a staff account. Note that both fields may be \
@@ -29,6 +27,8 @@ pub(super) struct Login<'a> {
     pub(super) outcome: Outcome<'a>,
     /// Whether the connection is not encrypted.
     pub(super) plain: bool,
+    /// Light or dark.
+    pub(super) theme: Theme,
 }
 
 /// What became of an attempt to sign in that let nobody in.
@@ -40,17 +40,6 @@ pub(super) enum Outcome<'a> {
     Refused(&'a str),
     /// It was not tried, since that has failed too often.
     Throttled(Throttled),
-}
-
-#[derive(Template)]
-#[template(path = "admin.html")]
-struct Index<'a> {
-    tenant: &'a str,
-    signed_in: &'a SignedIn,
-    since: String,
-    origin: &'a Origin,
-    form_token: &'a str,
-    mount: &'a str,
 }
 
 impl Outcome<'_> {
@@ -81,19 +70,8 @@ impl Login<'_> {
     }
 }
 
-pub(super) fn index(
-    tenant: &str,
-    signed_in: &SignedIn,
-    origin: &Origin,
-    form_token: &str,
-    mount: &str,
-) -> Result<Html<String>, askama::Error> {
-    let since = minute(signed_in.session.created);
-    Index { tenant, signed_in, since, origin, form_token, mount }.render().map(Html)
-}
-
 /// The first letter of a name, for the tile beside it.
-fn initial(name: &str) -> String {
+pub(super) fn initial(name: &str) -> String {
     name.chars().next().map(|letter| letter.to_uppercase().collect()).unwrap_or_default()
 }
 
@@ -104,8 +82,4 @@ fn in_words(wait: Duration) -> String {
         seconds @ 2..=90 => format!("{seconds} seconds"),
         seconds => format!("{} minutes", seconds.div_ceil(60)),
     }
-}
-
-fn minute(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }

@@ -13,30 +13,40 @@ pub(crate) struct Asset {
     content: &'static str,
 }
 
-const STYLE_TEXT: &str = include_str!("../../assets/tenantry.css");
-const ICON_TEXT: &str = include_str!("../../assets/icon.svg");
-const SCRIPT_TEXT: &str = include_str!("../../assets/options.js");
-const STYLE_PATH: [u8; 34] = *b"/_tenantry/0000000000000000/styles";
-const ICON_PATH: [u8; 34] = *b"/_tenantry/0000000000000000/symbol";
-const SCRIPT_PATH: [u8; 34] = *b"/_tenantry/0000000000000000/script";
-const STYLE_TAGGED: [u8; 34] = tagged(STYLE_PATH, STYLE_TEXT);
-const ICON_TAGGED: [u8; 34] = tagged(ICON_PATH, ICON_TEXT);
-const SCRIPT_TAGGED: [u8; 34] = tagged(SCRIPT_PATH, SCRIPT_TEXT);
+/// A file of the folder `assets`, its path with the content's hash in it.
+macro_rules! asset {
+    ($file:literal, $name:literal, $kind:literal) => {{
+        const CONTENT: &str = include_str!(concat!("../../assets/", $file));
+        const PLAIN: &str = concat!("/_tenantry/0000000000000000/", $name);
+        const PATH: [u8; PLAIN.len()] = tagged(PLAIN, CONTENT);
+        Asset { path: text(&PATH), kind: $kind, content: CONTENT }
+    }};
+}
 
 /// The style sheet of all built-in pages.
-pub(crate) const STYLE: Asset =
-    Asset { path: text(&STYLE_TAGGED), kind: "text/css; charset=utf-8", content: STYLE_TEXT };
+pub(crate) const STYLE: Asset = asset!("tenantry.css", "styles", "text/css; charset=utf-8");
 
 /// The path of the style sheet of the built-in pages, for an application's pages that are to look like them. It is the
 /// same on every host, needs no tenant, and changes with the sheet.
 pub const STYLE_SHEET: &str = STYLE.path;
 
 /// The icon of all built-in pages.
-pub(crate) const ICON: Asset = Asset { path: text(&ICON_TAGGED), kind: "image/svg+xml", content: ICON_TEXT };
+pub(crate) const ICON: Asset = asset!("icon.svg", "symbol", "image/svg+xml");
 
 /// The script that sends OPTIONS from a page's button, which a form can't.
-pub(crate) const OPTIONS_SCRIPT: Asset =
-    Asset { path: text(&SCRIPT_TAGGED), kind: "text/javascript; charset=utf-8", content: SCRIPT_TEXT };
+pub(crate) const OPTIONS_SCRIPT: Asset = asset!("options.js", "script", "text/javascript; charset=utf-8");
+
+/// What the admin's pages add to the style sheet.
+pub(crate) const ADMIN_STYLE: Asset = asset!("admin.css", "admin-styles", "text/css; charset=utf-8");
+
+/// What the admin's pages can't do without a script; they work without it.
+pub(crate) const ADMIN_SCRIPT: Asset = asset!("admin.js", "admin-script", "text/javascript; charset=utf-8");
+
+/// htmx, by which the admin's pages ask for parts of pages.
+pub(crate) const HTMX: Asset = asset!("htmx/htmx.min.js", "htmx", "text/javascript; charset=utf-8");
+
+/// Every file.
+pub(super) const ASSETS: [&Asset; 6] = [&STYLE, &ICON, &OPTIONS_SCRIPT, &ADMIN_STYLE, &ADMIN_SCRIPT, &HTMX];
 
 /// The icon of the built-in pages, for a route `/favicon.ico`: browsers ask for it where a page names no icon. It may be
 /// kept for a day.
@@ -61,8 +71,10 @@ impl Asset {
 }
 
 /// The path with the content's hash (FNV-1a, 64 bits: it tells versions apart, it guards nothing) in place of the noughts.
-const fn tagged(mut path: [u8; 34], content: &str) -> [u8; 34] {
+const fn tagged<const N: usize>(plain: &str, content: &str) -> [u8; N] {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut path = [0; N];
+    path.copy_from_slice(plain.as_bytes());
     let bytes = content.as_bytes();
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
     let mut at = 0;
@@ -78,7 +90,7 @@ const fn tagged(mut path: [u8; 34], content: &str) -> [u8; 34] {
     path
 }
 
-const fn text(path: &'static [u8; 34]) -> &'static str {
+const fn text(path: &'static [u8]) -> &'static str {
     match std::str::from_utf8(path) {
         Ok(path) => path,
         Err(_) => "",
@@ -87,13 +99,19 @@ const fn text(path: &'static [u8; 34]) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
     fn a_path_changes_with_the_content_alone() {
-        assert_eq!(tagged(STYLE_PATH, "a"), tagged(STYLE_PATH, "a"));
-        assert_ne!(tagged(STYLE_PATH, "a"), tagged(STYLE_PATH, "b"));
+        const PLAIN: &str = "/_tenantry/0000000000000000/styles";
+        let tagged = tagged::<{ PLAIN.len() }>;
+        assert_eq!(tagged(PLAIN, "a"), tagged(PLAIN, "a"));
+        assert_ne!(tagged(PLAIN, "a"), tagged(PLAIN, "b"));
         assert!(STYLE.path.starts_with("/_tenantry/") && STYLE.path.ends_with("/styles"));
-        assert_ne!(STYLE.path.as_bytes(), STYLE_PATH);
+        assert_ne!(STYLE.path, PLAIN);
+        let paths: BTreeSet<_> = ASSETS.iter().map(|asset| asset.path).collect();
+        assert_eq!(paths.len(), ASSETS.len());
     }
 }

@@ -13,9 +13,10 @@ use tower::Layer;
 use tower::util::MapResponseLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use super::assets::ASSETS;
 use super::{
-    BodyLimitsLayer, DeadlineLayer, HeadLimitLayer, HostLayer, HostRules, ICON, InstanceRoutes, Limits,
-    OPTIONS_SCRIPT, RequestIdLayer, Resolvers, STYLE, SecurityHeadersLayer, Site, TenantLayer, error, health,
+    BodyLimitsLayer, DeadlineLayer, HeadLimitLayer, HostLayer, HostRules, InstanceRoutes, Limits,
+    RequestIdLayer, Resolvers, SecurityHeadersLayer, Site, TenantLayer, error, health,
 };
 
 /// What stands between the network and an application's routes.
@@ -50,11 +51,10 @@ impl Edge {
         // The body's limit is the edge's, not the extractors'.
         let checks =
             (host, BodyLimitsLayer::new(&limits), DeadlineLayer::new(&limits), DefaultBodyLimit::disable());
-        let own = health::routes(instance)
-            .route(STYLE.path, get(async || STYLE.response()))
-            .route(ICON.path, get(async || ICON.response()))
-            .route(OPTIONS_SCRIPT.path, get(async || OPTIONS_SCRIPT.response()))
-            .merge(instance_routes.layer(checks.clone()));
+        let own = health::routes(instance).merge(instance_routes.layer(checks.clone()));
+        let own = ASSETS
+            .into_iter()
+            .fold(own, |own, asset| own.route(asset.path, get(move || std::future::ready(asset.response()))));
         let layers = (
             RequestIdLayer::new(proxies),
             SecurityHeadersLayer::new(hsts),

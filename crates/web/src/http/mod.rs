@@ -28,7 +28,7 @@ mod serve;
 mod tenant;
 
 pub(crate) use accept::{Chosen, choose};
-pub(crate) use assets::{ICON, OPTIONS_SCRIPT, STYLE};
+pub(crate) use assets::{ADMIN_SCRIPT, ADMIN_STYLE, HTMX, ICON, OPTIONS_SCRIPT, STYLE};
 pub use assets::{STYLE_SHEET, favicon};
 pub use claims::{PathPrefix, PathPrefixError, Resolvers};
 pub use count::{RequestCountLayer, RequestCounts};

@@ -20,8 +20,8 @@ use tenantry_db::directory::Operator;
 use tenantry_db::lifecycle::{Home, NewTenant};
 use tenantry_db::migrate::Registry;
 use tenantry_db::{Instance, InstanceConfig, Synchronous};
-use tenantry_web::admin::Admin;
-use tenantry_web::auth::{FormTokens, HashPolicy, Hasher, Password, SecretKey, Throttle};
+use tenantry_web::admin::{AdminSite, Models};
+use tenantry_web::auth::{HashPolicy, Hasher, Password, SecretKey, Throttle};
 use tenantry_web::http::{Edge, HostRules, Limits, Resolvers, listen, serve};
 use tenantry_web::rest::{TenantsAccess, TenantsApi};
 
@@ -110,18 +110,15 @@ pub(crate) fn start_with(ground: Ground, setup: Setup, registry: Registry, descr
     site(setup, folder, ground, instance)
 }
 
-/// The routes of the admin, for people who sign in over plain http.
+/// The routes of the admin without models, for people who sign in over plain http.
 pub(crate) fn admin() -> Router {
+    admin_of(Models::new())
+}
+
+/// The same with these models.
+pub(crate) fn admin_of(models: Models) -> Router {
     let key = SecretKey::try_from("a key for tests only, and long enough".to_owned()).unwrap();
-    let forms = FormTokens::new(&key);
-    Admin {
-        hasher: Hasher::default(),
-        throttle: Throttle::default(),
-        forms,
-        upgrade: false,
-        plain_http: true,
-    }
-    .routes()
+    AdminSite { plain_http: true, ..AdminSite::new(&key, models) }.routes()
 }
 
 fn site(setup: Setup, folder: TempDir, ground: Ground, instance: Instance) -> Site {

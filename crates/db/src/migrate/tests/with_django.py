@@ -7,7 +7,7 @@ from django.conf import settings
 
 command, database = sys.argv[1:]
 settings.configure(
-    SECRET_KEY="only for tests",
+    SECRET_KEY="a key for tests only, and long enough",
     USE_TZ=True,
     DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": database}},
     DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
@@ -25,6 +25,7 @@ django.setup()
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import Group, User
 from django.core.management import call_command
+from django.test import Client
 
 
 def nothing_to_migrate():
@@ -44,6 +45,10 @@ elif command == "check":
     assert user is not None and user.is_superuser
     assert [group.name for group in user.groups.all()] == ["editors"]
     print("admin signs in, nothing to migrate")
+elif command == "sign-in":
+    client = Client()
+    client.force_login(User.objects.get(username="admin"))
+    print(client.cookies["sessionid"].value)
 elif command == "migrate":
     nothing_to_migrate()
     print("nothing to migrate")

@@ -12,6 +12,7 @@ super::on_every_database! {
     every_character_of_a_searched_text_stands_for_itself,
     a_long_text_is_searched_for_as_a_short_one,
     rows_are_reached_by_metadata_alone,
+    the_values_of_a_column_are_tallied,
     text_from_outside_never_becomes_sql,
 }
 
@@ -182,6 +183,22 @@ async fn rows_are_reached_by_metadata_alone(db: TenantDb) {
     row.set("title", "six").unwrap();
     assert_eq!(db.rows(Note::META).insert_all(vec![row]).await.unwrap(), 1);
     assert_eq!(db.rows(Note::META).count().await.unwrap(), 4);
+}
+
+async fn the_values_of_a_column_are_tallied(db: TenantDb) {
+    let rows = || db.rows(Note::META);
+    let column = |name| Note::META.column(name).unwrap();
+    assert_eq!(rows().tally(column("state")).await.unwrap(), []);
+    three(&db).await;
+    let (draft, done) = (Value::from("draft"), Value::from("done"));
+    assert_eq!(rows().tally(column("state")).await.unwrap(), [(done.clone(), 1), (draft.clone(), 2)]);
+    let bodies = rows().tally(column("body")).await.unwrap();
+    assert_eq!((&bodies[0], bodies.len()), (&(Value::Null, 2), 2), "NULL is a value, and the first");
+    let some = rows().filter(column("title").ne("one")).tally(column("state")).await.unwrap();
+    assert_eq!(some, [(done.clone(), 1), (draft, 1)]);
+    assert_eq!(rows().limit(1).tally(column("state")).await.unwrap(), [(done, 1)]);
+    let ids = rows().tally(column("id")).await.unwrap();
+    assert_eq!(ids, [1, 2, 3].map(|id: i64| (Value::from(id), 1)));
 }
 
 async fn text_from_outside_never_becomes_sql(db: TenantDb) {

@@ -11,5 +11,5 @@ pub use account::{
 };
 pub use models::{ContentType, Group, GroupPermission, Permission, User, UserGroup, UserPermission};
 pub use name::{Email, EmailError, Username, UsernameError};
-pub use permission::{PermissionName, PermissionNameError, has_perm};
+pub use permission::{PermissionName, PermissionNameError, Permissions, has_perm};
 pub use sign_in::{SignInError, authenticate};

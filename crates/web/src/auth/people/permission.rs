@@ -1,5 +1,6 @@
 //! What a user may do.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -70,3 +71,38 @@ pub async fn has_perm(db: &TenantDb, user: &User, permission: &PermissionName) -
     let by_group = db.query::<GroupPermission>().filter(GroupPermission::GROUP_ID.in_(groups));
     by_group.filter(GroupPermission::PERMISSION_ID.in_(named)).exists().await
 }
+
+/// Everything that a user may do, asked for once: for a page that shows what is permitted and leaves out the rest.
+#[derive(Clone, Debug, Default)]
+pub struct Permissions {
+    every: bool,
+    held: BTreeSet<(String, String)>,
+}
+
+impl Permissions {
+    /// What the user may do now, in person and through groups: as [`has_perm`] would say of each permission.
+    ///
+    /// # Errors
+    /// Raised when the tenant's data can't be used.
+    pub async fn of(db: &TenantDb, user: &User) -> Result<Self, QueryError> {
+        let (true, Some(id)) = (user.is_active, user.id.get()) else { return Ok(Self::default()) };
+        if user.is_superuser {
+            return Ok(Self { every: true, held: BTreeSet::new() });
+        }
+        let rows = db.raw(HELD, vec![id.into()]).await?;
+        let held = rows.iter().map(|row| Ok((row.get("app")?, row.get("codename")?)));
+        Ok(Self { every: false, held: held.collect::<Result<_, QueryError>>()? })
+    }
+
+    /// Whether the permission is among them.
+    #[must_use]
+    pub fn has(&self, app: &str, codename: &str) -> bool {
+        self.every || self.held.contains(&(app.to_owned(), codename.to_owned()))
+    }
+}
+
+const HELD: &str = "SELECT of.app_label AS app, may.codename AS codename FROM auth_permission AS may \
+    JOIN django_content_type AS of ON of.id = may.content_type_id WHERE may.id IN \
+    (SELECT permission_id FROM auth_user_user_permissions WHERE user_id = $1 UNION \
+     SELECT by_group.permission_id FROM auth_group_permissions AS by_group JOIN auth_user_groups AS own \
+     ON own.group_id = by_group.group_id WHERE own.user_id = $1)";
