@@ -7,7 +7,9 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use tenantry_db::model::{QueryError, UnknownColumn};
 
-use crate::auth::RandomError;
+use crate::auth::people::SetPasswordError;
+use crate::auth::session::BeginError;
+use crate::auth::{HashError, RandomError};
 use crate::http::{CrossSite, Failure, MountPath, Refusal};
 
 /// Why a form is refused that may come from elsewhere.
@@ -93,4 +95,4 @@ macro_rules! failures {
     )+};
 }
 
-failures!(QueryError, UnknownColumn, RandomError, askama::Error);
+failures!(QueryError, UnknownColumn, RandomError, HashError, SetPasswordError, BeginError, askama::Error);

@@ -7,10 +7,10 @@ use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 
-use super::{AdminSite, choose, edit, history, home, list, remove, sign_in};
+use super::{AdminSite, choose, edit, history, home, list, password, remove, sign_in};
 use crate::http::MountPath;
 
-/// The largest form for which nobody has to be signed in: many times a name, a password and a token.
+/// The largest form with a password: many times a name, a password or three, and a token.
 const FORM_BYTES: usize = 16 * 1_024;
 
 /// One route of the admin.
@@ -25,6 +25,8 @@ pub enum Endpoint {
     Login,
     /// Signing out.
     Logout,
+    /// Another password for whoever is signed in.
+    PasswordChange,
     /// Light or dark.
     Theme,
     /// The models of one application.
@@ -45,11 +47,12 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// Every route.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Root,
         Self::Index,
         Self::Login,
         Self::Logout,
+        Self::PasswordChange,
         Self::Theme,
         Self::App,
         Self::List,
@@ -68,6 +71,7 @@ impl Endpoint {
             Self::Index => "/admin/",
             Self::Login => "/admin/login/",
             Self::Logout => "/admin/logout/",
+            Self::PasswordChange => "/admin/password_change/",
             Self::Theme => "/admin/theme/",
             Self::App => "/admin/{app}/",
             Self::List => "/admin/{app}/{model}/",
@@ -84,7 +88,8 @@ impl Endpoint {
     pub const fn methods(self) -> &'static [&'static str] {
         match self {
             Self::Root | Self::Index | Self::App | Self::History | Self::Choose => &["GET"],
-            Self::Login | Self::List | Self::Add | Self::Change | Self::Delete => &["GET", "POST"],
+            Self::Login | Self::PasswordChange => &["GET", "POST"],
+            Self::List | Self::Add | Self::Change | Self::Delete => &["GET", "POST"],
             Self::Logout | Self::Theme => &["POST"],
         }
     }
@@ -98,6 +103,9 @@ impl Endpoint {
                 get(sign_in::login_form).post(sign_in::login).layer(DefaultBodyLimit::max(FORM_BYTES))
             }
             Self::Logout => post(sign_in::logout).layer(DefaultBodyLimit::max(FORM_BYTES)),
+            Self::PasswordChange => {
+                get(password::form).post(password::change).layer(DefaultBodyLimit::max(FORM_BYTES))
+            }
             Self::Theme => post(home::theme),
             Self::App => get(home::app),
             Self::List => get(list::list).post(remove::selected),

@@ -19,6 +19,7 @@ mod models;
 mod next;
 mod options;
 mod pages;
+mod password;
 mod posted;
 mod related;
 mod remove;

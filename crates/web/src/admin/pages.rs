@@ -56,9 +56,7 @@ impl Outcome<'_> {
         match self {
             Self::NotTried => None,
             Self::Refused(_) => Some(REFUSED.to_owned()),
-            Self::Throttled(Throttled { wait }) => {
-                Some(format!("Logging in has failed too often. Try again in {}.", in_words(*wait)))
-            }
+            Self::Throttled(throttled) => Some(throttled_sentence("Logging in", *throttled)),
         }
     }
 }
@@ -73,6 +71,11 @@ impl Login<'_> {
 /// The first letter of a name, for the tile beside it.
 pub(super) fn initial(name: &str) -> String {
     name.chars().next().map(|letter| letter.to_uppercase().collect()).unwrap_or_default()
+}
+
+/// That something has failed too often, and when it may be tried again.
+pub(super) fn throttled_sentence(what: &str, Throttled { wait }: Throttled) -> String {
+    format!("{what} has failed too often. Try again in {}.", in_words(wait))
 }
 
 /// A time to wait, in words.

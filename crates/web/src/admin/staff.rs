@@ -17,7 +17,7 @@ use super::models::{Registered, Right};
 use super::said::Said;
 use crate::auth::people::{Permissions, User};
 use crate::auth::session::BeginError;
-use crate::auth::{Holder, RandomError, Token, session};
+use crate::auth::{Account, Holder, RandomError, Token, session};
 use crate::http::{CrossSite, Failure, MountPath, Origin, same_origin};
 
 /// Someone of the staff, with the door to the tenant's data. A handler that takes it as its first argument is only
@@ -147,6 +147,23 @@ impl Staff {
         let sealed = self.site.forms.seal(self.tenant.id(), Holder::Session(&self.token), &Said::write(said));
         self.cookies.set_said(&mut response, &sealed);
         response
+    }
+
+    /// The same for whoever goes on with another session.
+    pub(super) fn see_with(mut self, session: &Token, location: &str, said: &[Said]) -> Response {
+        self.token = session.clone();
+        let mut response = self.see_saying(location, said);
+        self.cookies.set_session(&mut response, session);
+        response
+    }
+
+    /// Whose failures to show a password are counted: those of this browser.
+    pub(super) fn account(&self) -> Account {
+        Account::of_tenant(self.tenant.id(), &self.user.username).with_session(&self.token)
+    }
+
+    pub(super) fn token(&self) -> &Token {
+        &self.token
     }
 
     /// The way back to a page, which from now on is light or dark.

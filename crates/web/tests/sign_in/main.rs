@@ -8,6 +8,7 @@ mod browser;
 mod cookies;
 mod forgery;
 mod next;
+mod password;
 mod sessions;
 mod throttle;
 
