@@ -1,6 +1,6 @@
 //! Moving over from Django: whoever is signed in there stays signed in here, and nobody else is.
 
-#![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers fail the test")]
 
 mod common;
 
