@@ -169,7 +169,7 @@ impl Door {
             return Err(PostgresError::Closed);
         }
         let database = match &self.scope {
-            Scope::Database(name) => Some(name.as_str().into()),
+            Scope::Database(name) => Some((&**name).into()),
             Scope::Claimed | Scope::Schema(_) | Scope::Adopted(_) | Scope::Rows(_) => None,
         };
         self.server.lend(self.tenant, database).await

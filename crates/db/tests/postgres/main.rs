@@ -10,3 +10,4 @@ mod living;
 mod rows;
 mod server;
 mod steps;
+mod templates;

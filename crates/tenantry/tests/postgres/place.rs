@@ -174,6 +174,14 @@ impl Place {
 }
 
 impl Place {
+    /// Templates of databases here, the unfinished ones too.
+    pub(crate) async fn templates(&self) -> Vec<String> {
+        let sql = "SELECT datname::text FROM pg_database WHERE datname LIKE 'tenantry\\_template\\_%' AND datdba = \
+                   (SELECT datdba FROM pg_database WHERE datname = current_database())";
+        let found = self.administrator.query(sql, &[]).await.unwrap();
+        found.iter().map(|row| row.get(0)).collect()
+    }
+
     /// Tenants that are entered in shared tables here. None of the rows there is anyone else's.
     pub(crate) async fn entered(&self) -> i64 {
         let there = "SELECT to_regclass('tenantry_shared.tenantry_tenant') IS NOT NULL";
