@@ -160,7 +160,8 @@ impl Door {
             return false;
         }
         let sql = "SELECT 1 WHERE to_regnamespace($1) IS NULL".to_owned();
-        let asked = Statement { sql, values: vec![Bound::Text(self.scope.schema().to_owned())] };
+        let values = vec![Bound::Text(self.scope.schema().to_owned())];
+        let asked = Statement { sql, values, has_own_sql: false };
         connection.run(None, Naming::Full, &asked).await.is_ok_and(|(rows, _)| !rows.is_empty())
     }
 

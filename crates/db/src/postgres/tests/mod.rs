@@ -118,7 +118,7 @@ pub(crate) fn key(number: i64) -> RowKey {
 }
 
 fn query(sql: &str) -> Statement {
-    Statement { sql: sql.to_owned(), values: Vec::new() }
+    Statement { sql: sql.to_owned(), values: Vec::new(), has_own_sql: false }
 }
 
 const WHO: &str = "SELECT NULLIF(current_setting('tenantry.tenant', true), ''), pg_backend_pid()";
@@ -160,6 +160,7 @@ async fn values_go_beside_the_statement_and_are_read_as_what_their_place_is() {
                 text("2026-11-23 18:05:22"),
                 Bound::Null,
             ],
+            has_own_sql: false,
         };
         let (rows, _) = rig.door(1).run(&asked).await.unwrap();
         let row = &rows[0];

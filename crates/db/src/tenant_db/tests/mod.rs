@@ -2,6 +2,7 @@
 
 mod crud;
 mod errors;
+mod inner;
 mod kinds;
 mod retry;
 mod statements;
