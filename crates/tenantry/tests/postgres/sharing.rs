@@ -282,6 +282,28 @@ async fn a_directory_that_is_away_is_told_and_then_nobody_is_served_for_long() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_in_a_file_of_one_machine_is_refused_by_the_others() {
+    on_each(async |place| {
+        let (machine, other) = (Machine::new(&place), Machine::new(&place));
+        machine.ok("tenant create acme --domain acme.example --server local");
+        machine.ok("tenant create globex --domain globex.example");
+        let servers = [&machine, &other].map(Machine::serve);
+        servers[0].until("acme.example", StatusCode::OK).await;
+        servers[1].until("globex.example", StatusCode::OK).await;
+        for _ in 0..3 {
+            let status = servers[1].get("acme.example", "/admin/login/", "").await.status();
+            assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        }
+        let refused = other.command("migrate --tenant acme").output().unwrap();
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert!(!refused.status.success() && said.contains("in another data folder"), "{said}");
+        assert_eq!(std::fs::read_dir(other.folder.path().join("data/tenants")).unwrap().count(), 0);
+        servers[0].until("acme.example", StatusCode::OK).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_started_again_under_load_loses_nothing_it_acknowledged() {
     on_each(async |place| {
         let machines = [Machine::new(&place), Machine::new(&place)];

@@ -54,6 +54,10 @@ impl Place {
         name
     }
 
+    pub(crate) fn url(&self) -> &PostgresUrl {
+        &self.url
+    }
+
     pub(crate) fn rig(&self, connections: usize, deadline: Duration) -> Rig {
         let config = ServerConfig { connections, deadline, lock: deadline };
         Rig { server: Server::new(self.url.clone(), config).unwrap(), dropped: Arc::default() }
