@@ -17,6 +17,7 @@ const FEW: u16 = 50;
 /// # Errors
 /// Raised when a program that it needs is missing and can't be installed, or the build fails.
 pub(crate) fn run(args: &[String]) -> Result<ExitCode, String> {
+    tools::end_last()?;
     for (program, what_for) in PROGRAMS {
         if !tools::is_installed(program) {
             tools::install(program, what_for)?;

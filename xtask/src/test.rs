@@ -14,8 +14,7 @@ use crate::{python, tools};
 /// Raised when what the tests need can't be had, or cargo can't be started.
 pub(crate) fn run(args: &[String]) -> Result<ExitCode, String> {
     let python = python::for_tests()?;
-    // Ctrl-C reaches cargo and the tests as well. This process lives on until they have ended, to remove what it made.
-    ctrlc::set_handler(|| {}).map_err(|cause| format!("can't catch Ctrl-C: {cause}"))?;
+    tools::end_last()?;
     let servers = Servers::start(&python, CONNECTIONS)?;
     let started = Instant::now();
     let mut cargo = Command::new("cargo");

@@ -2,7 +2,8 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The repository's root, wherever the command was typed.
 pub(crate) fn root() -> PathBuf {
@@ -15,7 +16,33 @@ pub(crate) fn root() -> PathBuf {
 /// # Errors
 /// Raised when it can't be started.
 pub(crate) fn status(command: &mut Command) -> Result<ExitStatus, String> {
-    command.status().map_err(|cause| cannot_start(command, &cause))
+    let mut child = command.spawn().map_err(|cause| cannot_start(command, &cause))?;
+    under_way(&mut child).map_err(|cause| cannot_start(command, &cause))
+}
+
+/// The program that this process waits for; 0 while there is none.
+static UNDER_WAY: AtomicU32 = AtomicU32::new(0);
+
+/// From now on Ctrl-C, or SIGTERM, ends the program that this process waits for, and this process only once that has ended:
+/// what it made is then removed.
+///
+/// # Errors
+/// Raised when signals can't be caught.
+pub(crate) fn end_last() -> Result<(), String> {
+    let told = || {
+        let id = UNDER_WAY.load(Ordering::SeqCst);
+        if id != 0 {
+            succeeds(Command::new("kill").arg(id.to_string()));
+        }
+    };
+    ctrlc::set_handler(told).map_err(|cause| format!("can't catch Ctrl-C: {cause}"))
+}
+
+fn under_way(child: &mut Child) -> std::io::Result<ExitStatus> {
+    UNDER_WAY.store(child.id(), Ordering::SeqCst);
+    let ended = child.wait();
+    UNDER_WAY.store(0, Ordering::SeqCst);
+    ended
 }
 
 /// Runs `command` to its end, and gives each line of its standard output to `told` as it comes.
@@ -27,6 +54,7 @@ pub(crate) fn status_by_line(
     mut told: impl FnMut(&str),
 ) -> Result<ExitStatus, String> {
     let mut child = command.stdout(Stdio::piped()).spawn().map_err(|cause| cannot_start(command, &cause))?;
+    UNDER_WAY.store(child.id(), Ordering::SeqCst);
     let unread = |cause: std::io::Error| format!("can't read what `{}` prints: {cause}", name(command));
     if let Some(output) = child.stdout.take() {
         // A test may print what is not text.
@@ -34,7 +62,7 @@ pub(crate) fn status_by_line(
             told(&String::from_utf8_lossy(&line.map_err(unread)?));
         }
     }
-    child.wait().map_err(|cause| cannot_start(command, &cause))
+    under_way(&mut child).map_err(|cause| cannot_start(command, &cause))
 }
 
 /// Runs `command`, which has to succeed.

@@ -1,5 +1,6 @@
 //! An instance: a data folder that is open, with its directory, its tenants' files and the history that they follow.
 
+mod home;
 mod on_access;
 mod protection;
 mod roles;
@@ -25,6 +26,7 @@ use crate::postgres::{Door, Server};
 use crate::sqlite::{DataFile, Pool, PoolConfig, Synchronous};
 use crate::tenant_db::{Gate, Store};
 
+use home::Home;
 use on_access::{OnAccess, Turn};
 use protection::Protection;
 pub(crate) use roles::Roles;
@@ -231,10 +233,13 @@ impl Instance {
         let protection = roles.map(|roles| Arc::clone(&roles.protection));
         // Weak: the instance has the gate.
         let (instance, turn) = (Arc::downgrade(&self.0), Arc::<Turn>::default());
+        let (placement, home) = (placement.clone(), Arc::<Home>::default());
         Gate::new(move || {
             let (store, history, protection) = (store.clone(), Arc::clone(&history), protection.clone());
             let (instance, turn) = (instance.clone(), Arc::clone(&turn));
+            let (placement, home) = (placement.clone(), Arc::clone(&home));
             Box::pin(async move {
+                home.pass(&instance, tenant, &placement).await?;
                 if let Some(protection) = protection {
                     protection.pass(&store).await?;
                 }

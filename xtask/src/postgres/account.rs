@@ -32,11 +32,11 @@ impl Account {
             return Command::new(program);
         }
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", end]);
         if let Some(name) = self.0 {
-            command.args(["--reuid", name, "--clear-groups"]);
+            // In two steps: who becomes another user forgets what is to be sent.
+            command.args(["--reuid", name, "--clear-groups", "setpriv"]);
         }
-        command.arg(program);
+        command.args(["--pdeathsig", end]).arg(program);
         command
     }
 }

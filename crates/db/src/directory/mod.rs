@@ -20,6 +20,8 @@ mod schema;
 mod server_schema;
 mod session;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod thread;
 mod version;
 
@@ -194,11 +196,7 @@ impl Directory {
                     let way = Way::new(url)?;
                     let mut session = Remote::new(&way, None);
                     server_schema::complete(&mut session)?;
-                    let wake = looks.clone();
-                    let told = Arc::new(move || {
-                        let _ = wake.send(Wake::Look);
-                    });
-                    let source = Source::server(Remote::new(&way, Some(told)));
+                    let source = listening(&way, looks.clone());
                     (Session::Server(session), source, Some(way))
                 }
             };
@@ -276,6 +274,14 @@ impl fmt::Debug for Directory {
             .field("tenants", &self.memory.read().records().count())
             .finish_non_exhaustive()
     }
+}
+
+/// A server as the source, which wakes whoever looks when it tells of a change.
+fn listening(way: &Arc<Way>, looks: mpsc::Sender<Wake>) -> Source {
+    let told = Arc::new(move || {
+        let _ = looks.send(Wake::Look);
+    });
+    Source::server(Remote::new(way, Some(told)))
 }
 
 /// Runs what waits for a server on a thread of its own: on one of an asynchronous runtime nothing may wait so.

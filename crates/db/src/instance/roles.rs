@@ -88,6 +88,12 @@ impl Roles {
         shared_store(&self.owning)
     }
 
+    /// A database of its own on the server, for who makes and migrates what is in it.
+    pub(crate) fn database_store(&self, id: TenantId, name: &str) -> Store {
+        let scope = Scope::Database(name.into());
+        Store::Postgres(Arc::new(Door::new(self.owning.clone(), id, scope, Arc::default())))
+    }
+
     /// Lets the role that serves work on the tables of a schema that are made from now on.
     pub(crate) fn grants(&self, schema: &str) -> String {
         let Some(role) = self.grantee.as_deref().map(quoted) else { return String::new() };

@@ -1,5 +1,5 @@
 //! Which data folder has a tenant's files, where processes with folders of their own share one directory: only there can the
-//! files be removed.
+//! files be served, migrated and removed.
 
 use std::fs;
 use std::io::{self, Write};
@@ -9,8 +9,10 @@ use tenantry_core::{OpaqueName, Placement, TenantId};
 
 use super::files::{self, FileError};
 use super::owner::random_name;
+use super::reconcile::ReconcileError;
 use crate::Instance;
 use crate::directory::DirectoryError;
+use crate::model::QueryError;
 use crate::sqlite::create_new_private;
 
 impl Instance {
@@ -30,6 +32,21 @@ impl Instance {
     {
         let Some(here) = self.folder_for(placement)? else { return Ok(false) };
         Ok(self.0.directory.folder(id).await?.is_some_and(|there| there != here.as_str()))
+    }
+}
+
+impl Instance {
+    /// Refuses a tenant whose files are another data folder's.
+    pub(crate) async fn refuse_elsewhere(
+        &self,
+        id: TenantId,
+        placement: &Placement,
+    ) -> Result<(), QueryError> {
+        match self.is_elsewhere::<ReconcileError>(id, placement).await {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(QueryError::Elsewhere),
+            Err(error) => Err(QueryError::Database(error.into())),
+        }
     }
 }
 

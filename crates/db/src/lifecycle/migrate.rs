@@ -88,6 +88,7 @@ impl Instance {
     /// # Errors
     /// Raised when its data can't be read, and when its past and the program's are not the same.
     pub async fn plan(&self, record: &TenantRecord) -> Result<Plan, PlanError> {
+        self.refuse_elsewhere(record.id, &record.placement).await.map_err(ApplyError::from)?;
         let store = self.owned_store(record.id, &record.placement)?;
         Ok(plan(&store, &self.0.history).await?)
     }
@@ -105,9 +106,9 @@ impl Instance {
     ) -> Result<Summary, MigrateError> {
         let (mut targets, mut misplaced) = (Vec::new(), Vec::new());
         for tenant in Self::in_turn(tenants) {
-            match self.fleet_target(&tenant) {
+            match self.fleet_target(&tenant).await {
                 Ok(target) => targets.push(target),
-                Err(unknown) => misplaced.push((tenant.slug.clone(), Arc::new(unknown.into()))),
+                Err(error) => misplaced.push((tenant.slug.clone(), Arc::new(error))),
             }
         }
         let record = async |ids| self.0.directory.note_version(ids, self.version()).await;
@@ -162,8 +163,9 @@ impl Instance {
         in_turn.into_iter().map(|(_, tenant)| tenant).collect()
     }
 
-    fn fleet_target(&self, tenant: &TenantRecord) -> Result<FleetTarget, UnknownPlace> {
+    async fn fleet_target(&self, tenant: &TenantRecord) -> Result<FleetTarget, ApplyError> {
         let (slug, id, alias) = (tenant.slug.clone(), tenant.id, tenant.placement.alias());
+        self.refuse_elsewhere(id, &tenant.placement).await?;
         if tenant.placement.isolation() != Isolation::Row {
             let store = self.owned_store(id, &tenant.placement)?;
             return Ok(FleetTarget { slug, id, store, shared: None });

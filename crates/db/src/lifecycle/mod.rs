@@ -8,6 +8,7 @@ use tracing::Instrument;
 
 mod adopt;
 mod create;
+mod database;
 mod files;
 mod folder;
 mod making;

@@ -77,13 +77,7 @@ impl Instance {
             Some(Scope::Schema(name)) => {
                 run(&format!(r#"CREATE SCHEMA "{name}"; {}"#, roles.grants(name.as_str()))).await?;
             }
-            Some(Scope::Database(name)) => {
-                run(&format!(r#"CREATE DATABASE "{name}" TEMPLATE template0 ENCODING 'UTF8'"#)).await?;
-                let connect = roles.may_connect(name.as_str());
-                run(&format!(r#"REVOKE ALL ON DATABASE "{name}" FROM PUBLIC; {connect}"#)).await?;
-                let inside = roles.owning.command(id, Some(&name), &roles.grants("public")).await;
-                inside.map_err(|error| refused(server, error))?;
-            }
+            Some(Scope::Database(name)) => return self.make_database(id, server, &name).await,
             Some(Scope::Claimed) => {
                 self.refuse_claimed_elsewhere(id, placement).await?;
                 run(&roles.grants_on_all("public")).await?;
@@ -142,22 +136,10 @@ impl Instance {
     ) -> Result<(), OnServerError> {
         let Placement::Made { isolation, name, .. } = placement else { return Ok(()) };
         let roles = self.roles(server)?;
-        // The server goes on with what a process had asked for that was killed: what it still makes would be left over.
-        let ended = format!(
-            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = current_user \
-             AND pid <> pg_backend_pid() AND state = 'active' AND query LIKE '%{name}%'"
-        );
+        let ended = ended(name.as_str());
         let removed = match isolation {
             Isolation::Schema => vec![format!(r#"DROP SCHEMA IF EXISTS "{name}" CASCADE"#)],
-            // Not WITH (FORCE), which is refused while the server vacuums there: that is nobody's whom the owner may end.
-            // Without it the server ends that by itself, and waits some seconds for those who were told to leave.
-            Isolation::Database => vec![
-                format!(
-                    "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity \
-                     WHERE datname = '{name}' AND pg_has_role(usesysid, 'USAGE')"
-                ),
-                format!(r#"DROP DATABASE IF EXISTS "{name}""#),
-            ],
+            Isolation::Database => vec![left_by_all(name.as_str()), dropped(name.as_str())],
             Isolation::Row => vec![removed(name, roles)],
         };
         for sql in std::iter::once(ended).chain(removed) {
@@ -169,6 +151,29 @@ impl Instance {
 
 pub(super) fn refused(server: &Alias, error: impl Into<Box<dyn Error + Send + Sync>>) -> OnServerError {
     OnServerError::Refused { server: server.clone(), error: error.into() }
+}
+
+/// Ends what is under way about something of this name. The server goes on with what a process had asked for that was
+/// killed: what it still makes would be left over.
+pub(super) fn ended(name: &str) -> String {
+    format!(
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = current_user \
+         AND pid <> pg_backend_pid() AND state = 'active' AND query LIKE '%{name}%'"
+    )
+}
+
+/// Ends every connection to a database that the owner may end.
+pub(super) fn left_by_all(database: &str) -> String {
+    format!(
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity \
+         WHERE datname = '{database}' AND pg_has_role(usesysid, 'USAGE')"
+    )
+}
+
+/// Not WITH (FORCE), which is refused while the server vacuums there: that is nobody's whom the owner may end. Without it
+/// the server ends that by itself, and waits some seconds for those who were told to leave.
+pub(super) fn dropped(database: &str) -> String {
+    format!(r#"DROP DATABASE IF EXISTS "{database}""#)
 }
 
 fn random_number() -> Result<i64, getrandom::Error> {

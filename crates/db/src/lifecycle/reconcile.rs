@@ -60,6 +60,7 @@ impl Instance {
         if self.0.directory.journal().await?.is_empty() {
             template::sweep_old(&templates, self.0.history.version())?;
         }
+        self.sweep_database_templates().await;
         for listed in fs::read_dir(&journal).map_err(FileError::new(&journal, "read"))? {
             let name = listed.map_err(FileError::new(&journal, "read"))?.file_name();
             if let Some(name) = name.to_str().and_then(|name| name.parse::<OpaqueName>().ok()) {

@@ -29,7 +29,7 @@ pub enum TemplateError {
 }
 
 /// The key under which the template is open while it is made: no tenant has it.
-const TEMPLATE: TenantId = TenantId::new(-1);
+pub(super) const TEMPLATE: TenantId = TenantId::new(-1);
 
 impl Instance {
     /// The template for the history at hand, made when it is not there. It is read as a whole, so that it does not matter

@@ -37,6 +37,8 @@ pub struct Condition<M> {
 pub(crate) enum Clause {
     Compare(Target, Comparison, Value),
     In(Target, Vec<Value>),
+    /// Among what a column, of another model perhaps, has in the rows for which a clause holds.
+    InRows(Target, Target, Box<Clause>),
     IsNull(Target),
     Text(Target, Match, String),
     Joined(Joint, Vec<Clause>),
@@ -239,6 +241,33 @@ impl<M, T: Operand> Column<M, T> {
     }
 }
 
+impl<M, T: Operand> Column<M, T> {
+    /// The value is one of those that `column`, of any model, has in the rows for which `condition` holds. It is asked in the
+    /// same statement, wherever the tenant's data is.
+    ///
+    /// ```
+    /// # use tenantry_db::{TenantDb, model::{Auto, Model, QueryError}};
+    /// # #[derive(Model)]
+    /// # #[model(app = "notes", crate = "tenantry_db")]
+    /// # struct Author { #[field(primary_key)] id: Auto<i64>, name: String }
+    /// # #[derive(Model)]
+    /// # #[model(app = "notes", crate = "tenantry_db")]
+    /// # struct Note { #[field(primary_key)] id: Auto<i64>, author_id: i64 }
+    /// async fn notes_of(db: &TenantDb, name: &str) -> Result<Vec<Note>, QueryError> {
+    ///     let of_them = Note::AUTHOR_ID.in_rows(Author::ID, Author::NAME.eq(name));
+    ///     db.query().filter(of_them).all().await
+    /// }
+    /// ```
+    #[must_use]
+    pub fn in_rows<N, U>(self, column: Column<N, U>, condition: Condition<N>) -> Condition<M>
+    where
+        U: Operand<Plain = T::Plain>,
+    {
+        let clause = Clause::InRows(self.target, column.target, Box::new(condition.clause));
+        Condition::at(condition.depth + 1, clause)
+    }
+}
+
 impl<M, T: Settable> Column<M, T> {
     /// The column gets this value.
     #[must_use]
@@ -307,7 +336,7 @@ impl<M> Condition<M> {
     }
 
     /// What sea-query can say and the methods of [`Column`] can't. Its values are bound as they are, in the form that
-    /// the database at hand has for them.
+    /// the database at hand has for them. See [`Query::filter_expr`](crate::Query::filter_expr).
     #[must_use]
     pub fn expr(expr: Expr) -> Self {
         Self::new(Clause::Expr(Box::new(expr)))

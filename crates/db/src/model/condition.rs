@@ -1,10 +1,10 @@
 //! Conditions as expressions of sea-query.
 
-use sea_query::{Expr, ExprTrait, Query};
+use sea_query::{BinOper, Expr, ExprTrait, Query, SelectStatement};
 
 use super::column::{Clause, Comparison, Joint, Match, Target};
 use super::statement::compared;
-use super::{Dialect, Kind, ModelMeta, QueryError, UnknownColumn, Value, names_other_rows};
+use super::{Dialect, Kind, ModelMeta, QueryError, UnknownColumn, Value};
 
 /// The most conditions in one statement: SQLite takes time with the square of their number to plan it.
 const MOST: usize = 1_000;
@@ -60,6 +60,10 @@ fn expression(
             let values = values.into_iter().map(|value| compared(dialect, target, value));
             Expr::col(column(model, target)?).is_in(values.collect::<Result<Vec<_>, _>>()?)
         }
+        Clause::InRows(target, inner, clause) => {
+            let name = Expr::col(column(model, target)?);
+            name.in_subquery(rows_of(dialect, inner, *clause, room)?)
+        }
         Clause::IsNull(target) => Expr::col(column(model, target)?).is_null(),
         Clause::Text(target, how, text) => text_match(dialect, column(model, target)?, target, how, &text)?,
         Clause::Joined(joint, parts) => {
@@ -67,20 +71,55 @@ fn expression(
             return joined(joint, parts.collect::<Result<_, _>>()?).ok_or(QueryError::TooLarge);
         }
         Clause::Not(clause) => expression(dialect, model, *clause, room)?.not(),
-        Clause::Expr(expr) => kept_to_own_rows(dialect, *expr)?,
+        Clause::Expr(expr) => *expr,
         Clause::TooDeep => return Err(QueryError::TooLarge),
     })
 }
 
-/// An expression that the application brought, and that may have SQL of its own in it.
-fn kept_to_own_rows(dialect: Dialect<'_>, expr: Expr) -> Result<Expr, QueryError> {
-    if dialect.tenant().is_some() {
-        let (sql, _) = dialect.build(&Query::select().expr(expr.clone()).take());
-        if names_other_rows(&sql) {
-            return Err(QueryError::Denied);
+/// What a column has in the rows of its model for which a clause holds.
+fn rows_of(
+    dialect: Dialect<'_>,
+    of: Target,
+    clause: Clause,
+    room: &mut usize,
+) -> Result<SelectStatement, QueryError> {
+    let mut select = Query::select();
+    select.expr(Expr::col(of.field.column)).from(dialect.table(of.model.table));
+    select.and_where_option(dialect.own_rows());
+    // Nothing is equal to NULL, and with one among them nothing is surely not among them either.
+    select.and_where_option(of.field.null.then(|| Expr::col(of.field.column).is_not_null()));
+    select.and_where(expression(dialect, of.model, clause, room)?);
+    Ok(select)
+}
+
+/// Whether a clause has SQL of the application's own in it: by a function it could do anything, and tables are named there as
+/// the application knows them.
+pub(super) fn has_own_sql(clause: &Clause) -> bool {
+    match clause {
+        Clause::Expr(expr) => !is_plain(expr),
+        Clause::Joined(_, parts) => parts.iter().any(has_own_sql),
+        Clause::Not(inner) | Clause::InRows(_, _, inner) => has_own_sql(inner),
+        Clause::Compare(..) | Clause::In(..) | Clause::IsNull(_) | Clause::Text(..) | Clause::TooDeep => {
+            false
         }
     }
-    Ok(expr)
+}
+
+/// Whether an expression is of columns, values and the usual operators alone.
+fn is_plain(expr: &Expr) -> bool {
+    match expr {
+        Expr::Column(_) | Expr::Value(_) | Expr::Values(_) | Expr::Constant(_) => true,
+        Expr::Tuple(parts) => parts.iter().all(is_plain),
+        Expr::Unary(_, of) => is_plain(of),
+        Expr::Binary(left, oper, right) => {
+            let usual = !matches!(
+                oper,
+                BinOper::Custom(_) | BinOper::As | BinOper::PgOperator(_) | BinOper::SqliteOperator(_)
+            );
+            usual && is_plain(left) && is_plain(right)
+        }
+        _ => false,
+    }
 }
 
 /// All of them in one; `None` where there is none. Joined in pairs, and the pairs in pairs, so that a thousand lie ten

@@ -210,6 +210,10 @@ pub enum QueryError {
     /// The tenant's data is not there: another process has just purged it, or someone has removed it.
     #[error("the tenant's data is not there")]
     Gone,
+    /// The tenant's files are in the data folder of another machine, with which this one shares the directory. What is here
+    /// under the same name, if anything, is not its data: nothing was read or written.
+    #[error("the tenant's files are in another data folder: it is served where they are")]
+    Elsewhere,
     /// The disk is full.
     #[error("the disk that holds the tenant's data is full: make room there and try again")]
     Full,

@@ -56,7 +56,7 @@
 //! }
 //! ```
 //!
-//! What the methods of a column can't say, an expression of [`sea_query`] can
+//! Rows that refer to others are asked for by [`Column::in_rows`]. What the methods of a column can't say, an expression of [`sea_query`] can
 //! ([`Query::filter_expr`](crate::Query::filter_expr)); what no query can say, raw SQL can
 //! ([`TenantDb::raw`](crate::TenantDb::raw)). A many-to-many relation is a model of its own with two references.
 //!

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use sea_query::{Expr, Query, Values};
 
 use super::column::{Clause, Target};
-use super::condition::{all_of, column};
+use super::condition::{all_of, column, has_own_sql};
 use super::writer::Writer;
 use super::{
     Bound, Dialect, Field, FieldMeta, Model, ModelMeta, Problem, QueryError, TENANT_COLUMN, UnknownColumn,
@@ -17,6 +17,8 @@ use super::{
 pub(crate) struct Statement {
     pub(crate) sql: String,
     pub(crate) values: Vec<Bound>,
+    /// It is a query in which an expression has SQL of the application's own.
+    pub(crate) has_own_sql: bool,
 }
 
 /// Which rows of a model are meant, in which order.
@@ -54,7 +56,7 @@ impl Selection {
         sql.list(columns(self.model), Writer::name);
         sql.push(" FROM ");
         sql.table(self.model.table);
-        let (limit, offset, orders) = (self.limit, self.offset, self.orders()?);
+        let (limit, offset, orders, own) = (self.limit, self.offset, self.orders()?, self.has_own_sql());
         if let Some(condition) = self.condition(dialect)? {
             sql.push(" WHERE ");
             sql.expression(&condition);
@@ -63,17 +65,18 @@ impl Selection {
             sql.push(" ORDER BY ");
             sql.list(orders, |sql, (field, descending)| sql.order(field, descending));
         }
-        Statement::limited(dialect, sql.into_parts(), limit, offset)
+        Ok(Statement { has_own_sql: own, ..Statement::limited(dialect, sql.into_parts(), limit, offset)? })
     }
 
     /// How many rows there are, without regard to limit and offset.
     pub(crate) fn count(self, dialect: Dialect<'_>) -> Result<Statement, QueryError> {
         let mut select = Query::select();
         select.expr(Expr::cust("COUNT(*)")).from(dialect.table(self.model.table));
+        let own = self.has_own_sql();
         if let Some(condition) = self.condition(dialect)? {
             select.and_where(condition);
         }
-        Statement::new(dialect, dialect.build(&select))
+        Ok(Statement { has_own_sql: own, ..Statement::new(dialect, dialect.build(&select))? })
     }
 
     /// The values that a column has and how many rows have each, in the place of the model's columns: all others are NULL,
@@ -103,10 +106,12 @@ impl Selection {
         let mut select = Query::select();
         select.expr(Expr::cust("1")).from(dialect.table(self.model.table));
         let (limit, offset) = (self.limit.map_or(1, |limit| limit.min(1)), self.offset);
+        let own = self.has_own_sql();
         if let Some(condition) = self.condition(dialect)? {
             select.and_where(condition);
         }
-        Statement::limited(dialect, dialect.build(&select), Some(limit), offset)
+        let statement = Statement::limited(dialect, dialect.build(&select), Some(limit), offset)?;
+        Ok(Statement { has_own_sql: own, ..statement })
     }
 
     /// New values for the rows.
@@ -118,13 +123,14 @@ impl Selection {
         self.refuse_limit()?;
         let mut update = Query::update();
         update.table(dialect.table(self.model.table));
+        let own = self.has_own_sql();
         for (target, value) in assignments {
             update.value(column(self.model, target)?, stored(dialect, self.model, target.field, value)?);
         }
         if let Some(condition) = self.condition(dialect)? {
             update.and_where(condition);
         }
-        Statement::new(dialect, dialect.build(&update))
+        Ok(Statement { has_own_sql: own, ..Statement::new(dialect, dialect.build(&update))? })
     }
 
     /// The end of the rows.
@@ -132,14 +138,19 @@ impl Selection {
         self.refuse_limit()?;
         let mut delete = Query::delete();
         delete.from_table(dialect.table(self.model.table));
+        let own = self.has_own_sql();
         if let Some(condition) = self.condition(dialect)? {
             delete.and_where(condition);
         }
-        Statement::new(dialect, dialect.build(&delete))
+        Ok(Statement { has_own_sql: own, ..Statement::new(dialect, dialect.build(&delete))? })
     }
 
     fn refuse_limit(&self) -> Result<(), QueryError> {
         if self.limit.is_some() || self.offset > 0 { Err(QueryError::LimitedChange) } else { Ok(()) }
+    }
+
+    fn has_own_sql(&self) -> bool {
+        self.clauses.iter().any(has_own_sql)
     }
 
     fn condition(self, dialect: Dialect<'_>) -> Result<Option<Expr>, QueryError> {
@@ -255,7 +266,7 @@ impl Statement {
             return Err(QueryError::TooManyValues { count, max });
         }
         let values = values.into_iter().map(|value| Bound::from_sea(value).ok_or_else(unbindable));
-        Ok(Self { sql, values: values.collect::<Result<_, _>>()? })
+        Ok(Self { sql, values: values.collect::<Result<_, _>>()?, has_own_sql: false })
     }
 }
 

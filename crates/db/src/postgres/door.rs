@@ -160,7 +160,8 @@ impl Door {
             return false;
         }
         let sql = "SELECT 1 WHERE to_regnamespace($1) IS NULL".to_owned();
-        let asked = Statement { sql, values: vec![Bound::Text(self.scope.schema().to_owned())] };
+        let values = vec![Bound::Text(self.scope.schema().to_owned())];
+        let asked = Statement { sql, values, has_own_sql: false };
         connection.run(None, Naming::Full, &asked).await.is_ok_and(|(rows, _)| !rows.is_empty())
     }
 
@@ -169,7 +170,7 @@ impl Door {
             return Err(PostgresError::Closed);
         }
         let database = match &self.scope {
-            Scope::Database(name) => Some(name.as_str().into()),
+            Scope::Database(name) => Some((&**name).into()),
             Scope::Claimed | Scope::Schema(_) | Scope::Adopted(_) | Scope::Rows(_) => None,
         };
         self.server.lend(self.tenant, database).await

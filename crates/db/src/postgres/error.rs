@@ -98,6 +98,11 @@ impl PostgresError {
         self.code() == Some(&SqlState::LOCK_NOT_AVAILABLE)
     }
 
+    /// Whether it is for want of a database that a statement names.
+    pub(crate) fn is_missing_database(&self) -> bool {
+        self.code() == Some(&SqlState::INVALID_CATALOG_NAME)
+    }
+
     /// Whether it is for want of a table: perhaps of the whole schema.
     pub(super) fn is_missing_table(&self) -> bool {
         self.code() == Some(&SqlState::UNDEFINED_TABLE)

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tenantry_core::{OpaqueName, TenantId};
+use tenantry_core::TenantId;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
@@ -106,7 +106,7 @@ impl Server {
     }
 
     /// Whether it could not be reached a moment ago.
-    fn is_left_alone(&self) -> bool {
+    pub(crate) fn is_left_alone(&self) -> bool {
         self.unreachable().is_some_and(|failed| failed.elapsed() < RESPITE)
     }
 
@@ -209,10 +209,10 @@ impl Server {
     pub(crate) async fn command(
         &self,
         tenant: TenantId,
-        database: Option<&OpaqueName>,
+        database: Option<&str>,
         sql: &str,
     ) -> Result<(), PostgresError> {
-        let database = database.map(|name| name.as_str().into());
+        let database = database.map(Into::into);
         let mut lent = self.lend(tenant, database).await?;
         lent.connection()?.command(sql).await
     }

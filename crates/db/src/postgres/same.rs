@@ -18,5 +18,5 @@ impl Door {
 }
 
 fn of_lock(sql: &str, key: i64) -> Statement {
-    Statement { sql: sql.to_owned(), values: vec![Bound::Int(key)] }
+    Statement { sql: sql.to_owned(), values: vec![Bound::Int(key)], has_own_sql: false }
 }

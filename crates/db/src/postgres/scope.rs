@@ -28,7 +28,7 @@ pub(crate) enum Scope {
     /// The database that the URL names, as a whole.
     Claimed,
     /// A database of its own.
-    Database(OpaqueName),
+    Database(Box<str>),
     /// A schema of its own, in the database that the URL names.
     Schema(OpaqueName),
     /// A schema that was there before, in the database that the URL names.

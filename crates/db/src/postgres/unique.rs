@@ -26,7 +26,8 @@ impl UniqueIndexes {
 
     /// Looks at all of them. Where that can't be done, an error says less.
     pub(super) async fn look(&self, connection: &mut Connection) {
-        let asked = Statement { sql: COLUMNS.to_owned(), values: vec![Bound::Text(SHARED.to_owned())] };
+        let values = vec![Bound::Text(SHARED.to_owned())];
+        let asked = Statement { sql: COLUMNS.to_owned(), values, has_own_sql: false };
         let Ok((rows, _)) = connection.run(None, Naming::Full, &asked).await else { return };
         let mut found: HashMap<String, Vec<String>> = HashMap::new();
         for row in rows {

@@ -24,8 +24,11 @@ pub(crate) enum Way<'a> {
 }
 
 impl Way<'_> {
-    /// Runs a statement whose tables are named in full.
+    /// Runs a statement whose tables are named in full, but for those that the application names in it.
     pub(super) async fn run(self, statement: &Statement) -> Result<Answer, QueryError> {
+        if statement.has_own_sql {
+            return self.run_raw(Access::Write, statement).await;
+        }
         // Boxed, here and below: an operation on a file needs no room for what a server takes.
         let ran = match self {
             Self::Door(door) => Box::pin(door.run(statement)).await,
@@ -34,8 +37,11 @@ impl Way<'_> {
         ran.map_err(query_error)
     }
 
-    /// Runs a statement that reads and whose tables are named in full. It may be run twice.
+    /// The same for one that reads, and that may be run twice where nothing in it is the application's.
     pub(super) async fn read(self, statement: &Statement) -> Result<Answer, QueryError> {
+        if statement.has_own_sql {
+            return self.run_raw(Access::Read, statement).await;
+        }
         let ran = match self {
             Self::Door(door) => Box::pin(door.read(statement)).await,
             Self::Transaction(transaction) => Box::pin(transaction.run(statement)).await,

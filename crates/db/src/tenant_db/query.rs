@@ -48,9 +48,13 @@ impl<'db, R: FromStored> Query<'db, R> {
         self
     }
 
-    /// The same with an expression of sea-query: the way out where the methods of a column are not enough. What is custom
-    /// in it is as the database has it: placeholders are `?` on SQLite, and `$1`, `$2` on PostgreSQL. In tables that tenants
-    /// share it names no more than [`TenantDb::raw`] may.
+    /// The same with an expression of sea-query: the way out where the methods of a column are not enough, for rows that refer
+    /// to others by [`Column::in_rows`](crate::model::Column::in_rows) for one. What is custom in it is as the database has it:
+    /// placeholders are `?` on SQLite, and `$1`, `$2` on PostgreSQL, and tables have the names that the application gave them.
+    ///
+    /// With more in it than columns, values and the usual operators, the query runs on PostgreSQL as [`TenantDb::raw`] does:
+    /// what reads writes nothing, nothing of it is left in the session, and in tables that tenants share it names no more
+    /// than is allowed there. That takes the server longer than a query that it has prepared.
     pub fn filter_expr(self, expr: Expr) -> Self {
         self.filter(Condition::expr(expr))
     }

@@ -3,7 +3,7 @@
 
 #[path = "../instance/common.rs"]
 #[allow(dead_code, reason = "each test binary uses its share")]
-mod files;
+pub(crate) mod files;
 
 use std::ops::Deref;
 use std::path::Path;

@@ -1,9 +1,12 @@
 //! Processes that share a directory, each with a data folder of its own, as on several machines; and what is no directory to
 //! share.
 
+use std::num::NonZeroUsize;
+
 use tenantry_core::Transition;
 use tenantry_db::directory::{DirectoryError, ResolveError};
-use tenantry_db::lifecycle::{CreateError, PurgeError, Reconciled};
+use tenantry_db::lifecycle::{CreateError, PurgeError, Reconciled, Target};
+use tenantry_db::model::QueryError;
 use tenantry_db::{OpenError, PlaceError};
 
 use crate::common::*;
@@ -123,6 +126,50 @@ async fn a_tenants_files_are_removed_only_where_they_are() {
     assert_eq!(ours.reconcile().await.unwrap().purged, [slug("acme")]);
     assert!(!file_of(&here, &acme).exists());
     until("the purge", async || theirs.directory().record_by_id(acme.id).is_none()).await;
+}
+
+/// Even where something lies at its place that looks like it.
+#[tokio::test]
+async fn a_tenants_files_are_served_and_migrated_only_where_they_are() {
+    let database = Database::new();
+    let site = || Site::of(&database).file("legacy", "legacy.db");
+    let (here, there) = (site(), site());
+    let (ours, theirs) = (here.open(), there.open());
+    let acme = make(&ours, "acme").await;
+    let globex = make(&ours, "globex").await;
+    ours.create_tenant(claiming("initech", "legacy")).await.unwrap();
+    for name in ["acme", "globex", "initech"] {
+        write(&door(&ours, name), name).await.unwrap();
+    }
+    // An old copy of acme's file, and another database under the same alias, each with its lock file.
+    let planted = [file_of(&there, &acme), there.path("legacy.db")];
+    for (file, lock) in planted.iter().zip(["", "data/claimed/legacy.lock"]) {
+        let db = files::sqlite(file);
+        db.execute_batch("CREATE TABLE theirs (id INTEGER); INSERT INTO theirs VALUES (7)").unwrap();
+        let lock = if lock.is_empty() { file.with_extension("lock") } else { there.path(lock) };
+        std::fs::write(lock, "").unwrap();
+    }
+    until("all three", async || theirs.directory().records().len() == 3).await;
+    let before = planted.each_ref().map(|file| std::fs::read(file).unwrap());
+    for name in ["acme", "globex", "initech"] {
+        for _ in 0..2 {
+            let db = door(&theirs, name);
+            assert!(matches!(db.ready().await, Err(QueryError::Elsewhere)), "{name}");
+            assert!(matches!(titles(&db).await, Err(QueryError::Elsewhere)), "{name}");
+            assert!(matches!(write(&db, "astray").await, Err(QueryError::Elsewhere)), "{name}");
+        }
+        let whom = theirs.behind(&Target::Tenant(slug(name))).await.unwrap();
+        assert!(theirs.plan(&whom[0]).await.unwrap_err().to_string().contains("in another data folder"));
+        let migrated = theirs.migrate(whom, NonZeroUsize::MIN, |_| {}).await.unwrap();
+        let why = migrated.failed[0].1.to_string();
+        assert!(migrated.done == 0 && why.contains("in another data folder"), "{why}");
+        assert_eq!(titles(&door(&ours, name)).await.unwrap(), [name]);
+    }
+    assert_eq!(planted.each_ref().map(|file| std::fs::read(file).unwrap()), before);
+    assert!(!file_of(&there, &globex).exists() && !file_of(&there, &globex).with_extension("lock").exists());
+    // Its own are served beside them.
+    make(&theirs, "hooli").await;
+    assert_eq!(titles(&door(&theirs, "hooli")).await.unwrap(), [""; 0]);
 }
 
 #[tokio::test]

@@ -6,7 +6,9 @@ mod claiming;
 #[path = "../instance/common.rs"]
 #[allow(dead_code, reason = "each test binary uses its share")]
 mod common;
+mod expressions;
 mod living;
 mod rows;
 mod server;
 mod steps;
+mod templates;

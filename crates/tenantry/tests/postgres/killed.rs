@@ -28,6 +28,9 @@ async fn kill(place: &Place, proxy: &Proxy, words: &str, at: usize) -> bool {
     place.ok("reconcile");
     let there = place.places().await + place.entered().await;
     assert_eq!(there, tenants(place).await, "{words}, killed at message {at}");
+    let templates = place.templates().await;
+    let unfinished = templates.iter().any(|template| template.ends_with("_new"));
+    assert!(templates.len() <= 1 && !unfinished, "{words}, killed at message {at}: {templates:?}");
     !done.status.success()
 }
 

@@ -4,6 +4,7 @@
 
 mod adopting;
 mod checking;
+mod cluster;
 #[path = "../common/mod.rs"]
 mod common;
 mod fleet;

@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
 
+use crate::cluster::Cluster;
 use crate::common::{self, Server};
 
 /// The password of the role that serves, and the beginning of the owner's.
@@ -45,6 +46,14 @@ pub(crate) async fn on_each_bare(test: impl AsyncFn(Place)) {
     for (url, way) in servers("TENANTRY_TEST_POSTGRES").iter().zip(servers("TENANTRY_TEST_PGBOUNCER")) {
         Box::pin(test(Place::bare(url, &way).await)).await;
     }
+}
+
+/// The same on a server of the test's own.
+pub(crate) async fn on_own(test: impl AsyncFn(Place, Cluster)) {
+    let cluster = Cluster::start();
+    let mut place = Place::bare(&cluster.url(), &cluster.url()).await;
+    place.prepare().await;
+    Box::pin(test(place, cluster)).await;
 }
 
 /// The administrators' URLs in a variable.
@@ -174,6 +183,14 @@ impl Place {
 }
 
 impl Place {
+    /// Templates of databases here, the unfinished ones too.
+    pub(crate) async fn templates(&self) -> Vec<String> {
+        let sql = "SELECT datname::text FROM pg_database WHERE datname LIKE 'tenantry\\_template\\_%' AND datdba = \
+                   (SELECT datdba FROM pg_database WHERE datname = current_database())";
+        let found = self.administrator.query(sql, &[]).await.unwrap();
+        found.iter().map(|row| row.get(0)).collect()
+    }
+
     /// Tenants that are entered in shared tables here. None of the rows there is anyone else's.
     pub(crate) async fn entered(&self) -> i64 {
         let there = "SELECT to_regclass('tenantry_shared.tenantry_tenant') IS NOT NULL";

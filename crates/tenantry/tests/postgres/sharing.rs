@@ -2,7 +2,7 @@
 
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 use rustix::process::{Pid, Signal, kill_process};
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::common::server::PATIENCE;
 use crate::common::{PASSWORD, Server};
-use crate::place::{Place, connect, on_each};
+use crate::place::{Place, connect, on_each, on_own};
 use crate::proxy::Proxy;
 
 /// A machine: a data folder, and settings by which the directory is on the server.
@@ -82,6 +82,12 @@ fn done(words: &str, command: Child) -> String {
 impl Place {
     async fn count(&self, sql: &str) -> i64 {
         self.administrator.query_one(sql, &[]).await.unwrap().get(0)
+    }
+
+    /// The same by a connection of its own, from a server that was started again.
+    async fn count_anew(&self, sql: &str) -> i64 {
+        let administrator = connect(&self.url_of_administrator()).await;
+        administrator.query_one(sql, &[]).await.unwrap().get(0)
     }
 
     /// Changes of several steps that are under way.
@@ -282,48 +288,90 @@ async fn a_directory_that_is_away_is_told_and_then_nobody_is_served_for_long() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_is_started_again_under_load_loses_nothing_it_acknowledged() {
+async fn a_tenant_in_a_file_of_one_machine_is_refused_by_the_others() {
     on_each(async |place| {
-        let machines = [Machine::new(&place), Machine::new(&place)];
-        let third = Machine::new(&place);
+        let (machine, other) = (Machine::new(&place), Machine::new(&place));
+        machine.ok("tenant create acme --domain acme.example --server local");
+        machine.ok("tenant create globex --domain globex.example");
+        let servers = [&machine, &other].map(Machine::serve);
+        servers[0].until("acme.example", StatusCode::OK).await;
+        servers[1].until("globex.example", StatusCode::OK).await;
+        for _ in 0..3 {
+            let status = servers[1].get("acme.example", "/admin/login/", "").await.status();
+            assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        }
+        let refused = other.command("migrate --tenant acme").output().unwrap();
+        let said = String::from_utf8(refused.stdout).unwrap();
+        assert!(!refused.status.success() && said.contains("in another data folder"), "{said}");
+        assert_eq!(std::fs::read_dir(other.folder.path().join("data/tenants")).unwrap().count(), 0);
+        servers[0].until("acme.example", StatusCode::OK).await;
+    })
+    .await;
+}
+
+/// Ten times what may pass until a server that was started again is used again.
+const AGAIN: Duration = Duration::from_secs(50);
+
+/// Nobody waits for an answer for longer.
+async fn asked(server: &Server) -> StatusCode {
+    let answer = tokio::time::timeout(AGAIN, server.get("acme.example", "/admin/login/", "")).await;
+    answer.expect("an answer hangs").status()
+}
+
+async fn ended(command: Child) -> bool {
+    let ended = tokio::task::spawn_blocking(|| command.wait_with_output().unwrap());
+    tokio::time::timeout(AGAIN, ended).await.expect("a command hangs").unwrap().status.success()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_server_that_is_started_again_under_load_loses_nothing_it_acknowledged() {
+    on_own(async |mut place, mut cluster| {
+        let over = AtomicBool::new(false);
+        let (machines, third) = ([Machine::new(&place), Machine::new(&place)], Machine::new(&place));
         third.ok("tenant create acme --domain acme.example");
         let servers = machines.each_ref().map(Machine::serve);
-        let over = AtomicBool::new(false);
-        let asking = async {
+        let asking = async |server: &Server| {
             while !over.load(Ordering::SeqCst) {
-                for server in &servers {
-                    let status = server.get("acme.example", "/admin/login/", "").await.status();
-                    assert!(matches!(status, StatusCode::OK | StatusCode::SERVICE_UNAVAILABLE), "{status}");
-                }
+                let status = asked(server).await;
+                assert!(matches!(status, StatusCode::OK | StatusCode::SERVICE_UNAVAILABLE), "{status}");
             }
         };
         let making = async {
-            let mut acknowledged = vec!["acme".to_owned()];
+            let (mut tenants, mut people) = (vec!["acme".to_owned()], Vec::new());
             for number in 0..4 {
-                let slug = format!("t-{number}");
-                let command = third.spawn(&format!("tenant create {slug} --domain {slug}.example"));
-                if number % 2 == 0 {
-                    // While it is under way, or has just been.
-                    let (before, begun) = (i64::try_from(acknowledged.len()).unwrap(), Instant::now());
-                    while place.count("SELECT count(*) FROM tenantry.tenant").await <= before {
-                        assert!(begun.elapsed() < PATIENCE, "{slug} is not begun");
-                    }
-                    place.go_away().await;
-                    place.come_back().await;
+                let (slug, name) = (format!("t-{number}"), format!("ann-{number}"));
+                let before = place.count_anew("SELECT count(*) FROM tenantry.tenant").await;
+                let tenant = third.spawn(&format!("tenant create {slug} --domain {slug}.example"));
+                let person = machines[0].spawn(&format!(
+                    "createsuperuser --tenant acme --noinput --username {name} --email {name}@acme.example"
+                ));
+                let begun = Instant::now();
+                while place.count_anew("SELECT count(*) FROM tenantry.tenant").await <= before {
+                    assert!(begun.elapsed() < PATIENCE, "{slug} is not begun");
                 }
-                let ended =
-                    tokio::task::spawn_blocking(|| command.wait_with_output().unwrap()).await.unwrap();
-                acknowledged.extend(ended.status.success().then_some(slug));
+                tokio::task::block_in_place(|| cluster.restart());
+                let begun = Instant::now();
+                for server in &servers {
+                    while asked(server).await != StatusCode::OK {
+                        assert!(begun.elapsed() < AGAIN, "it does not serve again");
+                    }
+                }
+                tenants.extend(ended(tenant).await.then_some(slug));
+                people.extend(ended(person).await.then_some(name));
             }
             over.store(true, Ordering::SeqCst);
-            acknowledged
+            (tenants, people)
         };
-        let ((), acknowledged) = tokio::join!(asking, making);
+        let ((), (), (acknowledged, people)) = tokio::join!(asking(&servers[0]), asking(&servers[1]), making);
         third.ok("reconcile");
         for (server, slug) in
             servers.iter().flat_map(|server| acknowledged.iter().map(move |slug| (server, slug)))
         {
             server.until(&format!("{slug}.example"), StatusCode::OK).await;
+        }
+        for name in people {
+            let (answer, _) = servers[1].sign_in("acme.example", &name, PASSWORD).await;
+            assert_eq!(answer.status(), StatusCode::FOUND, "{name}");
         }
         let tenants = third.tenants();
         assert!(tenants.iter().all(|(_, status)| status == "active"), "{tenants:?}");
@@ -331,6 +379,8 @@ async fn a_server_that_is_started_again_under_load_loses_nothing_it_acknowledged
             acknowledged.iter().all(|slug| tenants.iter().any(|(there, _)| there == slug)),
             "{tenants:?}"
         );
+        drop((servers, machines, third));
+        place.enter().await;
         assert_eq!(
             (place.places().await, place.under_way().await),
             (i64::try_from(tenants.len()).unwrap(), 0)

@@ -157,6 +157,7 @@ fn status_of(error: &QueryError) -> StatusCode {
         QueryError::Timeout
         | QueryError::Closed
         | QueryError::Gone
+        | QueryError::Elsewhere
         | QueryError::Version(_)
         | QueryError::Busy
         | QueryError::Crowded

@@ -54,6 +54,10 @@ impl Place {
         name
     }
 
+    pub(crate) fn url(&self) -> &PostgresUrl {
+        &self.url
+    }
+
     pub(crate) fn rig(&self, connections: usize, deadline: Duration) -> Rig {
         let config = ServerConfig { connections, deadline, lock: deadline };
         Rig { server: Server::new(self.url.clone(), config).unwrap(), dropped: Arc::default() }
@@ -118,7 +122,7 @@ pub(crate) fn key(number: i64) -> RowKey {
 }
 
 fn query(sql: &str) -> Statement {
-    Statement { sql: sql.to_owned(), values: Vec::new() }
+    Statement { sql: sql.to_owned(), values: Vec::new(), has_own_sql: false }
 }
 
 const WHO: &str = "SELECT NULLIF(current_setting('tenantry.tenant', true), ''), pg_backend_pid()";
@@ -160,6 +164,7 @@ async fn values_go_beside_the_statement_and_are_read_as_what_their_place_is() {
                 text("2026-11-23 18:05:22"),
                 Bound::Null,
             ],
+            has_own_sql: false,
         };
         let (rows, _) = rig.door(1).run(&asked).await.unwrap();
         let row = &rows[0];
@@ -206,7 +211,7 @@ async fn one_that_has_a_connection_closes_no_other_tenants_for_a_second_one() {
         let rig = place.rig(3, HANG);
         let mut doors = Vec::new();
         for tenant in [1, 2, 3] {
-            let scope = Scope::Database(place.database().await);
+            let scope = Scope::Database(place.database().await.as_str().into());
             let door = Door::new(rig.server.clone(), TenantId::new(tenant), scope, Arc::clone(&rig.dropped));
             doors.push(door);
         }

@@ -57,19 +57,17 @@ pub async fn has_perm(db: &TenantDb, user: &User, permission: &PermissionName) -
     if user.is_superuser {
         return Ok(true);
     }
-    let of_app = db.query::<ContentType>().filter(ContentType::APP_LABEL.eq(permission.app.as_str()));
-    let of_app: Vec<i64> = of_app.all().await?.iter().filter_map(|of| of.id.get()).collect();
-    let named = db.query::<Permission>().filter(Permission::CODENAME.eq(permission.codename.as_str()));
-    let named = named.filter(Permission::CONTENT_TYPE_ID.in_(of_app)).all().await?;
-    let named: Vec<i64> = named.iter().filter_map(|permission| permission.id.get()).collect();
-    let in_person = db.query::<UserPermission>().filter(UserPermission::USER_ID.eq(id));
-    if in_person.filter(UserPermission::PERMISSION_ID.in_(named.clone())).exists().await? {
-        return Ok(true);
-    }
-    let groups = db.query::<UserGroup>().filter(UserGroup::USER_ID.eq(id)).all().await?;
-    let groups: Vec<i64> = groups.iter().map(|of| of.group_id).collect();
-    let by_group = db.query::<GroupPermission>().filter(GroupPermission::GROUP_ID.in_(groups));
-    by_group.filter(GroupPermission::PERMISSION_ID.in_(named)).exists().await
+    let of_app = Permission::CONTENT_TYPE_ID
+        .in_rows(ContentType::ID, ContentType::APP_LABEL.eq(permission.app.as_str()));
+    let in_person = Permission::ID.in_rows(UserPermission::PERMISSION_ID, UserPermission::USER_ID.eq(id));
+    let of_groups = GroupPermission::GROUP_ID.in_rows(UserGroup::GROUP_ID, UserGroup::USER_ID.eq(id));
+    let by_group = Permission::ID.in_rows(GroupPermission::PERMISSION_ID, of_groups);
+    db.query::<Permission>()
+        .filter(Permission::CODENAME.eq(permission.codename.as_str()))
+        .filter(of_app)
+        .filter(in_person.or(by_group))
+        .exists()
+        .await
 }
 
 /// Everything that a user may do, asked for once: for a page that shows what is permitted and leaves out the rest.
