@@ -233,13 +233,13 @@ impl Instance {
         let protection = roles.map(|roles| Arc::clone(&roles.protection));
         // Weak: the instance has the gate.
         let (instance, turn) = (Arc::downgrade(&self.0), Arc::<Turn>::default());
-        let (placement, home) = (placement.clone(), Arc::<Home>::default());
+        let home = Arc::new(Home::new(self.folders(placement)));
         Gate::new(move || {
             let (store, history, protection) = (store.clone(), Arc::clone(&history), protection.clone());
             let (instance, turn) = (instance.clone(), Arc::clone(&turn));
-            let (placement, home) = (placement.clone(), Arc::clone(&home));
+            let home = Arc::clone(&home);
             Box::pin(async move {
-                home.pass(&instance, tenant, &placement).await?;
+                home.pass(tenant).await?;
                 if let Some(protection) = protection {
                     protection.pass(&store).await?;
                 }

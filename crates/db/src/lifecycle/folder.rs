@@ -11,7 +11,7 @@ use super::files::{self, FileError};
 use super::owner::random_name;
 use super::reconcile::ReconcileError;
 use crate::Instance;
-use crate::directory::DirectoryError;
+use crate::directory::{Directory, DirectoryError};
 use crate::model::QueryError;
 use crate::sqlite::create_new_private;
 
@@ -19,10 +19,7 @@ impl Instance {
     /// The name of this data folder, for a tenant whose files are to be in it or beside it; `None` where no other folder
     /// could have them.
     pub(super) fn folder_for(&self, placement: &Placement) -> Result<Option<OpaqueName>, FileError> {
-        if !self.0.directory.is_shared() || self.0.places.scope(placement).is_some() {
-            return Ok(None);
-        }
-        name_of(&self.0.places.folder_name()).map(Some)
+        self.folders(placement).map(|folders| name_of(&folders.own_name)).transpose()
     }
 
     /// Whether a tenant's files are another data folder's.
@@ -30,23 +27,55 @@ impl Instance {
     where
         E: From<FileError> + From<DirectoryError>,
     {
-        let Some(here) = self.folder_for(placement)? else { return Ok(false) };
-        Ok(self.0.directory.folder(id).await?.is_some_and(|there| there != here.as_str()))
+        match self.folders(placement) {
+            Some(folders) => folders.are_elsewhere(id).await,
+            None => Ok(false),
+        }
     }
-}
 
-impl Instance {
     /// Refuses a tenant whose files are another data folder's.
     pub(crate) async fn refuse_elsewhere(
         &self,
         id: TenantId,
         placement: &Placement,
     ) -> Result<(), QueryError> {
-        match self.is_elsewhere::<ReconcileError>(id, placement).await {
+        match self.folders(placement) {
+            Some(folders) => folders.refuse_elsewhere(id).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The data folders that may have a tenant's files; `None` where only this one can.
+    pub(crate) fn folders(&self, placement: &Placement) -> Option<Folders> {
+        let may_be_elsewhere = self.0.directory.is_shared() && self.0.places.scope(placement).is_none();
+        may_be_elsewhere
+            .then(|| Folders { directory: self.0.directory.clone(), own_name: self.0.places.folder_name() })
+    }
+}
+
+/// The data folders of the processes that share a directory, as one of them sees them.
+pub(crate) struct Folders {
+    directory: Directory,
+    /// The file with the name of its own.
+    own_name: PathBuf,
+}
+
+impl Folders {
+    /// Refuses a tenant whose files are another data folder's.
+    pub(crate) async fn refuse_elsewhere(&self, id: TenantId) -> Result<(), QueryError> {
+        match self.are_elsewhere::<ReconcileError>(id).await {
             Ok(false) => Ok(()),
             Ok(true) => Err(QueryError::Elsewhere),
             Err(error) => Err(QueryError::Database(error.into())),
         }
+    }
+
+    async fn are_elsewhere<E>(&self, id: TenantId) -> Result<bool, E>
+    where
+        E: From<FileError> + From<DirectoryError>,
+    {
+        let here = name_of(&self.own_name)?;
+        Ok(self.directory.folder(id).await?.is_some_and(|there| there != here.as_str()))
     }
 }
 

@@ -142,6 +142,14 @@ impl Instance {
             Isolation::Database => vec![left_by_all(name.as_str()), dropped(name.as_str())],
             Isolation::Row => vec![removed(name, roles)],
         };
+        if *isolation == Isolation::Database {
+            // Who does not know yet that the tenant is gone comes back otherwise, between leaving and the end.
+            let closed = format!(r#"ALTER DATABASE "{name}" ALLOW_CONNECTIONS false"#);
+            match roles.owning.command(id, None, &closed).await {
+                Err(error) if !error.is_missing_database() => return Err(refused(server, error)),
+                Ok(()) | Err(_) => {}
+            }
+        }
         for sql in std::iter::once(ended).chain(removed) {
             roles.owning.command(id, None, &sql).await.map_err(|error| refused(server, error))?;
         }

@@ -39,7 +39,8 @@ have too, no option is sent at the start, and no statement is cancelled, which P
 place transactions bring their longest time along, and the role has one for all else: `server prepare` sets it
 (`ALTER ROLE … SET statement_timeout`). The owner may go to the server itself, past PgBouncer. For `--isolation database` let
 PgBouncer know the roles by its `auth_file`: where it looks them up as a superuser (`auth_query`), the owner can't remove a
-tenant's database before PgBouncer has let go of it.
+tenant's database before PgBouncer has let go of it. Databases are copies of a template where the owner goes past PgBouncer;
+through it the migrations are applied to each, which takes several times as long.
 
 `DB_HOST`, `DB_PORT`, `DB_NAME`, `DB_USER`, `DB_PASSWORD` and names that end in `_OWNER` are no aliases.
 ";
