@@ -1,15 +1,15 @@
 //! Brings a tenant's data up to date when it is first asked for, where an instance was told to.
 
 use std::error::Error;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use tenantry_core::{Status, TenantId, TenantRecord};
+use tenantry_core::{Status, TenantId};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
 use super::{Inner, Instance};
-use crate::migrate::apply;
 
 /// How many tenants are brought up to date at a time: requests for the others, which are up to date, go on meanwhile.
 const AT_ONCE: usize = 4;
@@ -108,21 +108,20 @@ async fn migrate(instance: &Instance, tenant: TenantId) -> bool {
     // It may have waited for its turn: whoever has suspended the tenant meanwhile is at work on its data.
     let record = instance.0.directory.record_by_id(tenant).filter(|record| record.status == Status::Active);
     let Some(record) = record else { return false };
-    match apply_all(instance, &record).await {
-        Ok(()) => {
+    let migrated = instance.migrate(vec![record.clone()], NonZeroUsize::MIN, |_| {}).await;
+    let failed: Option<Box<dyn Error + Send + Sync>> = match migrated {
+        Ok(summary) => summary.failed.into_iter().next().map(|(_, reason)| reason.into()),
+        Err(error) => Some(error.into()),
+    };
+    match failed {
+        None => {
             tracing::info!(tenant = %record.slug, "migrated when it was asked for");
             true
         }
-        Err(error) => {
+        Some(error) => {
             let error: &dyn Error = &*error;
             tracing::error!(tenant = %record.slug, error, "can't be migrated: not tried again for a minute");
             false
         }
     }
-}
-
-async fn apply_all(instance: &Instance, record: &TenantRecord) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let store = instance.owned_store(record.id, &record.placement)?;
-    apply(&store, None, &instance.0.history).await?;
-    Ok(instance.0.directory.note_version(vec![record.id], instance.version()).await?)
 }

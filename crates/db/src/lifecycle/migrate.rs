@@ -111,7 +111,10 @@ impl Instance {
                 Err(error) => misplaced.push((tenant.slug.clone(), Arc::new(error))),
             }
         }
-        let record = async |ids| self.0.directory.note_version(ids, self.version()).await;
+        let record = |ids| {
+            let (directory, version) = (self.0.directory.clone(), self.version());
+            async move { directory.note_version(ids, version).await }
+        };
         let mut summary = migrate_fleet(&self.0.history, targets, jobs, progress, record).await?;
         summary.failed.extend(misplaced);
         Ok(summary)

@@ -91,12 +91,12 @@ pub struct Summary {
 ///
 /// # Errors
 /// Raised when `record` fails: nothing new is begun then.
-pub(crate) async fn migrate_fleet<E>(
+pub(crate) async fn migrate_fleet<E, F: Future<Output = Result<(), E>>>(
     history: &Arc<History>,
     targets: impl IntoIterator<Item = Target>,
     jobs: NonZeroUsize,
     mut progress: impl FnMut(Progress<'_>),
-    mut record: impl AsyncFnMut(Vec<TenantId>) -> Result<(), E>,
+    mut record: impl FnMut(Vec<TenantId>) -> F,
 ) -> Result<Summary, E> {
     let mut run = Run { history, tasks: JoinSet::new(), targets: HashMap::new() };
     let mut waiting = targets.into_iter();

@@ -2,9 +2,11 @@
 //! the column's name.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "what fails here fails the test")]
 
+mod administrator;
 pub(crate) mod server;
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
 
 use tenantry_core::{Alias, Isolation};
 use tenantry_db::lifecycle::Home;
@@ -84,22 +86,23 @@ impl Way {
     }
 }
 
-/// The servers on which all tests of this program make their tenants, as instances do that share one.
-static COMMON: Mutex<BTreeMap<Way, PostgresServer>> = Mutex::const_new(BTreeMap::new());
+/// The servers on which all tests of this program make their tenants, as instances do that share one. The last test that
+/// needs one ends it.
+static COMMON: Mutex<BTreeMap<Way, Weak<TestServer>>> = Mutex::const_new(BTreeMap::new());
 
 /// Runs a test whose tenants are on a server where those of other tests are too.
 pub(crate) async fn on(way: Way, isolation: Isolation, test: impl AsyncFn(Ground)) {
     let mut common = COMMON.lock().await;
-    let server = match common.get(&way) {
-        Some(server) => server.clone(),
+    let server = match common.get(&way).and_then(Weak::upgrade) {
+        Some(server) => server,
         None => {
-            let TestServer { server, .. } = way.server().await;
-            common.insert(way, server.clone());
-            server
+            let new = Arc::new(way.server().await);
+            common.insert(way, Arc::downgrade(&new));
+            new
         }
     };
     drop(common);
-    test(Ground::on(way, isolation, [server])).await;
+    test(Ground::on(way, isolation, [server.server.clone()])).await;
 }
 
 /// The same on servers of its own, and where tables are shared with one for each tenant: one that migrates there migrates
@@ -110,9 +113,6 @@ pub(crate) async fn on_apart(way: Way, isolation: Isolation, test: impl AsyncFn(
         own.push(way.server().await);
     }
     test(Ground::on(way, isolation, own.iter().map(|own| own.server.clone()))).await;
-    for own in own {
-        own.remove().await;
-    }
 }
 
 /// Makes, of each test that takes a [`Ground`], one for each column. Behind `apart:` stand those whose tenants migrate each for

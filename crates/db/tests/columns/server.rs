@@ -1,16 +1,31 @@
 //! A database of its own for each test, on a server that `cargo xtask test` has started, and two roles without rights
-//! beyond those that they need.
+//! beyond those that they need. The database, and those that the roles make, go with the test.
+
+use std::sync::Arc;
 
 use tenantry_db::PostgresServer;
 use tokio_postgres::{Client, NoTls};
 
-/// A test's database and roles.
+use super::administrator::remove_databases_of;
+pub(crate) use super::administrator::run;
+
+/// A test's database and roles. The last of its clones removes it.
+#[derive(Clone)]
+pub(crate) struct Database(Arc<Made>);
+
+struct Made {
+    name: String,
+    /// HOST:PORT of the server.
+    place: String,
+    /// The administrator's URL.
+    administrators: String,
+}
+
+/// The same with a connection of the administrator's, and as an instance is to use it.
 pub(crate) struct TestServer {
     pub(crate) administrator: Client,
-    outside: Client,
-    name: String,
-    place: String,
     pub(crate) server: PostgresServer,
+    database: Database,
 }
 
 /// Runs a test on every server that `cargo xtask test` has started, one version after the other.
@@ -36,18 +51,21 @@ pub(crate) fn servers(variable: &str) -> Vec<String> {
     servers.split(',').map(|server| server.split_once('=').unwrap().1.to_owned()).collect()
 }
 
+/// HOST:PORT in a URL.
+pub(crate) fn place_of(url: &str) -> String {
+    url.split_once('@').unwrap().1.split_once('/').unwrap().0.to_owned()
+}
+
 pub(crate) async fn connect(url: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
     tokio::spawn(connection);
     client
 }
 
-impl TestServer {
-    /// Makes them on the server to which the administrator's `url` leads. The roles come by `bouncer`, where that is given.
-    pub(crate) async fn new(url: &str, bouncer: Option<&str>) -> Self {
+impl Database {
+    /// Makes them on the server to which the administrator's `url` leads.
+    pub(crate) fn on(url: &str) -> Self {
         let name = format!("test_{}", uuid::Uuid::new_v4().simple());
-        let address = |url: &str| url.split_once('@').unwrap().1.split_once('/').unwrap().0.to_owned();
-        let outside = connect(url).await;
         for sql in [
             format!("CREATE ROLE {name}_owner LOGIN CREATEDB PASSWORD 'owner'"),
             format!("CREATE ROLE {name}_serving LOGIN PASSWORD 'serving'"),
@@ -57,38 +75,52 @@ impl TestServer {
             format!("ALTER ROLE {name}_serving SET statement_timeout = '70s'"),
             format!("CREATE DATABASE {name} OWNER {name}_owner"),
         ] {
-            outside.batch_execute(&sql).await.unwrap();
+            run(url, &sql);
         }
+        Self(Arc::new(Made { name, place: place_of(url), administrators: url.to_owned() }))
+    }
+
+    /// HOST:PORT of the server.
+    pub(crate) fn place(&self) -> &str {
+        &self.0.place
+    }
+
+    /// The URL of a role, by the way of HOST:PORT.
+    pub(crate) fn url_by(&self, way: &str, role: &str) -> String {
+        format!("postgres://{0}_{role}:{role}@{way}/{0}", self.0.name)
+    }
+
+    /// The administrator's URL of the database.
+    pub(crate) fn administrator(&self) -> String {
+        self.0.administrators.replace("/postgres", &format!("/{}", self.0.name))
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        remove_databases_of(&format!("{}_owner", self.name), &self.administrators);
+    }
+}
+
+impl TestServer {
+    /// Makes them on the server to which the administrator's `url` leads. The roles come by `bouncer`, where that is given.
+    pub(crate) async fn new(url: &str, bouncer: Option<&str>) -> Self {
+        let database = Database::on(url);
         let parameters = if bouncer.is_some() { "?prepared=false" } else { "" };
-        let way = address(bouncer.unwrap_or(url));
-        let url_of = |role: &str| format!("{}{parameters}", url_of(&name, &way, role)).parse().unwrap();
+        let way = place_of(bouncer.unwrap_or(url));
+        let url_of = |role: &str| format!("{}{parameters}", database.url_by(&way, role)).parse().unwrap();
         let server = PostgresServer { serving: url_of("serving"), owner: Some(url_of("owner")) };
-        let place = address(url);
-        let administrator = connect(&url.replace("/postgres", &format!("/{name}"))).await;
-        Self { administrator, outside, name, place, server }
+        let administrator = connect(&database.administrator()).await;
+        Self { administrator, server, database }
     }
 
     /// The URLs of the role that serves, and of the owner, straight to the server.
     pub(crate) fn urls(&self) -> [String; 2] {
-        ["serving", "owner"].map(|role| url_of(&self.name, &self.place, role))
+        ["serving", "owner"].map(|role| self.database.url_by(self.database.place(), role))
     }
 
     /// What a query about the whole server counts.
     pub(crate) async fn count(&self, sql: &str) -> i64 {
         self.administrator.query_one(sql, &[]).await.unwrap().get(0)
     }
-
-    /// Removes every database of the test's: a run makes many.
-    pub(crate) async fn remove(self) {
-        let owned =
-            format!("SELECT datname FROM pg_database WHERE pg_get_userbyid(datdba) = '{}_owner'", self.name);
-        for row in self.outside.query(&owned, &[]).await.unwrap() {
-            let name: String = row.get(0);
-            self.outside.batch_execute(&format!("DROP DATABASE \"{name}\" WITH (FORCE)")).await.unwrap();
-        }
-    }
-}
-
-fn url_of(name: &str, place: &str, role: &str) -> String {
-    format!("postgres://{name}_{role}:{role}@{place}/{name}")
 }

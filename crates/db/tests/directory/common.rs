@@ -36,7 +36,10 @@ pub(crate) mod columns {
 }
 
 /// A folder, and a database that the directory is in.
-pub(crate) struct Site(files::Site);
+pub(crate) struct Site {
+    files: files::Site,
+    _database: Database,
+}
 
 /// The file beside the data folder that names the administrator's way into the database.
 const ADMINISTRATOR: &str = "administrator";
@@ -62,7 +65,7 @@ impl Site {
         let server = PostgresServer { serving: database.url("serving"), owner: Some(owner) };
         site.databases.insert(Alias::default_alias(), Location::Postgres(Box::new(server)));
         std::fs::write(site.path(ADMINISTRATOR), database.administrator()).unwrap();
-        Self(site)
+        Self { files: site, _database: database.clone() }
     }
 
     /// A tenant that is to be made, with these domains.
@@ -76,11 +79,11 @@ impl Site {
     }
 
     pub(crate) fn file(self, alias: &str, name: &str) -> Self {
-        Self(self.0.file(alias, name))
+        Self { files: self.files.file(alias, name), ..self }
     }
 
     pub(crate) fn server(self, alias: &str, name: &str) -> Self {
-        Self(self.0.server(alias, name))
+        Self { files: self.files.server(alias, name), ..self }
     }
 }
 
@@ -88,7 +91,7 @@ impl Deref for Site {
     type Target = files::Site;
 
     fn deref(&self) -> &files::Site {
-        &self.0
+        &self.files
     }
 }
 

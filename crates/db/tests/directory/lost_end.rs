@@ -83,7 +83,7 @@ async fn pass(mut client: TcpStream, server: String, told: Arc<AtomicU8>) {
 async fn a_change_is_told_as_what_it_came_to() {
     let database = Database::new();
     let way = Way::to(database.place()).await;
-    let site = Site::signing_in(&database, database.url_by(&way.address, "owner"));
+    let site = Site::signing_in(&database, database.url_by(&way.address, "owner").parse().unwrap());
     let instance = site.open();
     let (directory, acme) = (instance.directory(), make(&instance, "acme").await.id);
     let said = || database.run("SELECT status FROM tenantry.tenant");
@@ -103,7 +103,7 @@ async fn a_change_is_told_as_what_it_came_to() {
 async fn what_nobody_can_tell_is_said_to_be_so_and_is_not_undone() {
     let database = Database::new();
     let way = Way::to(database.place()).await;
-    let site = Site::signing_in(&database, database.url_by(&way.address, "owner"));
+    let site = Site::signing_in(&database, database.url_by(&way.address, "owner").parse().unwrap());
     let instance = site.open();
     let (directory, acme) = (instance.directory(), make(&instance, "acme").await.id);
     way.next_end(AWAY);

@@ -75,7 +75,7 @@ async fn a_maker_that_another_took_for_dead_ends_nothing_and_leaves_nothing() {
     let database = Database::new();
     let site = Site::of(&database);
     let instance = site.open();
-    let administrator = database.administrator().to_owned();
+    let administrator = database.administrator();
     let taken_over = move |_| {
         let taken = run(
             &administrator,
@@ -95,7 +95,7 @@ async fn a_maker_whose_connections_broke_off_goes_on() {
     let database = Database::new();
     let (site, second) = (Site::of(&database), Site::of(&database));
     let (instance, other) = (site.open(), second.open());
-    let administrator = database.administrator().to_owned();
+    let administrator = database.administrator();
     let broken_off = move |_| drop(run(&administrator, BROKEN_OFF));
     let made = instance.create_tenants(vec![new("acme", &["acme.example"])], broken_off).await.unwrap();
     assert_eq!(titles(&door(&instance, "acme")).await.unwrap(), Vec::<String>::new());
@@ -190,7 +190,7 @@ async fn the_role_that_serves_has_no_right_to_the_directory() {
 async fn a_pooler_is_refused_with_what_to_do() {
     let database = Database::new();
     for parameter in ["", "?prepared=false"] {
-        let owner = format!("{}{parameter}", database.password_url_by(&bouncer(), "owner"));
+        let owner = format!("{}{parameter}", database.url_by(&bouncer(), "owner"));
         let error = not_opened(&Site::signing_in(&database, owner.parse().unwrap()));
         assert!(matches!(error, DirectoryError::Pooled(_)), "{error:?}");
         let said = error.to_string();

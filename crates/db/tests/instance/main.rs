@@ -1,7 +1,7 @@
 //! Instances through their public door, on real files: tenants are made, changed, migrated, purged, and none ever
 //! gets what is another's.
 
-#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what fails here fails the test")]
 
 mod claiming;
 mod common;
@@ -10,6 +10,7 @@ mod damaged;
 mod doors;
 mod faults;
 mod migrating;
+mod on_access;
 mod opening;
 mod out_of_sight;
 mod purging;

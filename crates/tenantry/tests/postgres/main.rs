@@ -2,6 +2,9 @@
 //! killed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what fails here fails the test")]
 
+#[path = "../../../db/tests/columns/administrator.rs"]
+#[allow(dead_code, reason = "the tests of other crates use more of it")]
+mod administrator;
 mod adopting;
 mod checking;
 mod cluster;

@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
 
+use crate::administrator::remove_databases_of;
 use crate::cluster::Cluster;
 use crate::common::{self, Server};
 
@@ -62,6 +63,12 @@ fn servers(variable: &str) -> Vec<String> {
     let servers = std::env::var(variable);
     let servers = servers.unwrap_or_else(|_| panic!("{variable} is set by `cargo xtask test`"));
     servers.split(',').map(|server| server.split_once('=').unwrap().1.to_owned()).collect()
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        remove_databases_of(&format!("{}_owner", self.name), &self.administrators);
+    }
 }
 
 impl Place {

@@ -1,11 +1,14 @@
 # The real Django with a schema for each tenant: `with_django.py COMMAND HOST:PORT DATABASE ROLE SCHEMA…`; the role's password
 # stands in PGPASSWORD.
-import io
 import json
+import os
 import sys
 
-import django
-from django.conf import settings
+from django.core.management import call_command
+from django.db import connections
+
+sys.path.append(os.path.join(os.path.dirname(__file__), "../../../db/src/migrate/tests"))
+from django_project import nothing_to_migrate, set_up
 
 command, address, database, role, *schemas = sys.argv[1:]
 host, port = address.split(":")
@@ -22,25 +25,9 @@ def place(schema):
     }
 
 
-settings.configure(
-    SECRET_KEY="only for tests",
-    USE_TZ=True,
-    DATABASES={"default": place("public")} | {schema: place(schema) for schema in schemas},
-    DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
-    INSTALLED_APPS=[
-        "django.contrib.admin",
-        "django.contrib.auth",
-        "django.contrib.contenttypes",
-        "django.contrib.sessions",
-        "django.contrib.messages",
-    ],
-)
-assert django.VERSION[:2] == (4, 1), f"Django 4.1 is needed, this is {django.get_version()}"
-django.setup()
+set_up({"default": place("public")} | {schema: place(schema) for schema in schemas})
 
 from django.contrib.auth.models import User
-from django.core.management import call_command
-from django.db import connections
 
 # As the project's own migration makes it.
 TENANTS = """CREATE TABLE public.tenant_tenant (
@@ -100,10 +87,7 @@ def dump():
 
 def check():
     for schema in schemas:
-        call_command("migrate", database=schema, check_unapplied=True, verbosity=0)
-        said = io.StringIO()
-        call_command("migrate", database=schema, stdout=said, no_color=True)
-        assert "No migrations to apply." in said.getvalue(), said.getvalue()
+        nothing_to_migrate(schema)
         ann = User.objects.using(schema).get()
         assert ann.username == "ann" and ann.is_superuser and ann.check_password(password(schema)), schema
     print("ann signs in, nothing to migrate")

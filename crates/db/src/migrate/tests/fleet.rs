@@ -1,6 +1,7 @@
 //! A fleet: all are tried, failures are told, what is done is recorded.
 
 use std::convert::Infallible;
+use std::future::ready;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -47,9 +48,9 @@ impl Fleet {
                 }
                 Progress::Done { .. } | Progress::Failed { .. } => running -= 1,
             },
-            async |tenants| {
+            |tenants| {
                 batches.push(tenants);
-                Ok::<_, Infallible>(())
+                ready(Ok::<_, Infallible>(()))
             },
         )
         .await
@@ -125,7 +126,7 @@ async fn nothing_new_begins_once_the_directory_can_not_be_written() {
         fleet.targets(),
         NonZeroUsize::MIN,
         |progress| started += usize::from(matches!(progress, Progress::Started { .. })),
-        async |_| Err("the disk is full"),
+        |_| ready(Err("the disk is full")),
     )
     .await;
     assert_eq!(outcome.unwrap_err(), "the disk is full");
@@ -154,10 +155,10 @@ async fn who_is_done_is_recorded_while_another_one_takes_its_time() {
         fleet.targets(),
         NonZeroUsize::new(2).unwrap(),
         |_| {},
-        async |tenants| {
+        |tenants| {
             batches.push(tenants);
             RECORDED.notify_one();
-            Ok::<_, Infallible>(())
+            ready(Ok::<_, Infallible>(()))
         },
     )
     .await

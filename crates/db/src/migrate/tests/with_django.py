@@ -1,39 +1,16 @@
 # The real Django as a partner of the adoption tests: `with_django.py COMMAND DATABASE`.
-import io
 import sys
 
-import django
-from django.conf import settings
+from django.core.management import call_command
+
+from django_project import nothing_to_migrate, set_up
 
 command, database = sys.argv[1:]
-settings.configure(
-    SECRET_KEY="a key for tests only, and long enough",
-    USE_TZ=True,
-    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": database}},
-    DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
-    INSTALLED_APPS=[
-        "django.contrib.admin",
-        "django.contrib.auth",
-        "django.contrib.contenttypes",
-        "django.contrib.sessions",
-        "django.contrib.messages",
-    ],
-)
-assert django.VERSION[:2] == (4, 1), f"Django 4.1 is needed, this is {django.get_version()}"
-django.setup()
+set_up({"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": database}})
 
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import Group, User
-from django.core.management import call_command
 from django.test import Client
-
-
-def nothing_to_migrate():
-    call_command("migrate", check_unapplied=True, verbosity=0)  # exits with 1 if there is something
-    said = io.StringIO()
-    call_command("migrate", stdout=said, no_color=True)
-    assert "No migrations to apply." in said.getvalue(), said.getvalue()
-
 
 if command == "make":
     call_command("migrate", verbosity=0)

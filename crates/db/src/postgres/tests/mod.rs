@@ -1,5 +1,8 @@
 //! What the engine promises on a real server: nothing of a tenant is left on a connection, nobody waits for another.
 
+#[path = "../../../tests/columns/administrator.rs"]
+#[allow(dead_code, reason = "the tests of other crates use more of it")]
+mod administrator;
 mod bouncer;
 mod glance;
 mod session;
@@ -23,7 +26,14 @@ const HANG: Duration = Duration::from_secs(60);
 /// A role and a database of its own for one test, on one of the servers that `cargo xtask test` has started.
 pub(crate) struct Place {
     administrator: tokio_postgres::Client,
+    administrators: String,
     url: PostgresUrl,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        administrator::remove_databases_of(self.url.user(), &self.administrators);
+    }
 }
 
 impl Place {
@@ -43,7 +53,7 @@ impl Place {
         let (_, rest) = way.split_once('@').unwrap();
         let (host, _) = rest.split_once('/').unwrap();
         let url = format!("postgres://{name}:own@{host}/{name}{parameters}").parse().unwrap();
-        Self { administrator, url }
+        Self { administrator, administrators: administrators.to_owned(), url }
     }
 
     /// Makes one more database of the role's, as a tenant has with isolation database.
