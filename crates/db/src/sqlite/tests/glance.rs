@@ -36,7 +36,7 @@ async fn a_short_read_runs_where_it_is_asked_for_and_a_long_one_starts_anew_on_a
     // A thread gives its answer before it says how long that took: the next read may come in between.
     let elsewhere = async {
         while short().await == here {
-            long().await
+            long().await;
         }
     };
     timeout(HANG, elsewhere).await.expect("those after long reads do not try");
