@@ -217,9 +217,7 @@ impl Places {
         let scope = match placement {
             Placement::Claimed { .. } => Scope::Claimed,
             Placement::Adopted { schema, .. } => Scope::Adopted(schema.clone()),
-            Placement::Made { isolation: Isolation::Database, name, .. } => {
-                Scope::Database(name.as_str().into())
-            }
+            Placement::Made { isolation: Isolation::Database, name, .. } => Scope::database(name),
             Placement::Made { isolation: Isolation::Schema, name, .. } => Scope::Schema(name.clone()),
             Placement::Made { isolation: Isolation::Row, name, .. } => Scope::Rows(RowKey::of(name)),
         };

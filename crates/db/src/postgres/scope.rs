@@ -38,6 +38,11 @@ pub(crate) enum Scope {
 }
 
 impl Scope {
+    /// A tenant's own database.
+    pub(crate) fn database(name: &OpaqueName) -> Self {
+        Self::Database(name.as_str().into())
+    }
+
     /// The schema in which the tenant's tables are.
     pub(crate) fn schema(&self) -> &str {
         match self {

@@ -325,7 +325,7 @@ async fn ended(command: Child) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_server_that_is_started_again_under_load_loses_nothing_it_acknowledged() {
-    on_own(async |mut place, mut cluster| {
+    on_own(async |mut place, cluster| {
         let over = AtomicBool::new(false);
         let (machines, third) = ([Machine::new(&place), Machine::new(&place)], Machine::new(&place));
         third.ok("tenant create acme --domain acme.example");
@@ -337,6 +337,7 @@ async fn a_server_that_is_started_again_under_load_loses_nothing_it_acknowledged
             }
         };
         let making = async {
+            let mut cluster = cluster;
             let (mut tenants, mut people) = (vec!["acme".to_owned()], Vec::new());
             for number in 0..4 {
                 let (slug, name) = (format!("t-{number}"), format!("ann-{number}"));
@@ -349,7 +350,11 @@ async fn a_server_that_is_started_again_under_load_loses_nothing_it_acknowledged
                 while place.count_anew("SELECT count(*) FROM tenantry.tenant").await <= before {
                     assert!(begun.elapsed() < PATIENCE, "{slug} is not begun");
                 }
-                tokio::task::block_in_place(|| cluster.restart());
+                let restarted = tokio::task::spawn_blocking(move || {
+                    cluster.restart();
+                    cluster
+                });
+                cluster = restarted.await.unwrap();
                 let begun = Instant::now();
                 for server in &servers {
                     while asked(server).await != StatusCode::OK {
@@ -360,9 +365,10 @@ async fn a_server_that_is_started_again_under_load_loses_nothing_it_acknowledged
                 people.extend(ended(person).await.then_some(name));
             }
             over.store(true, Ordering::SeqCst);
-            (tenants, people)
+            (tenants, people, cluster)
         };
-        let ((), (), (acknowledged, people)) = tokio::join!(asking(&servers[0]), asking(&servers[1]), making);
+        let ((), (), (acknowledged, people, _cluster)) =
+            tokio::join!(asking(&servers[0]), asking(&servers[1]), making);
         third.ok("reconcile");
         for (server, slug) in
             servers.iter().flat_map(|server| acknowledged.iter().map(move |slug| (server, slug)))

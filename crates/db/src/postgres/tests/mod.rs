@@ -221,7 +221,7 @@ async fn one_that_has_a_connection_closes_no_other_tenants_for_a_second_one() {
         let rig = place.rig(3, HANG);
         let mut doors = Vec::new();
         for tenant in [1, 2, 3] {
-            let scope = Scope::Database(place.database().await.as_str().into());
+            let scope = Scope::database(&place.database().await);
             let door = Door::new(rig.server.clone(), TenantId::new(tenant), scope, Arc::clone(&rig.dropped));
             doors.push(door);
         }

@@ -109,7 +109,7 @@ pub(super) async fn on_servers(test: impl AsyncFn(TenantDb)) {
 /// The same, with a database of its own.
 pub(super) async fn on_databases(test: impl AsyncFn(TenantDb)) {
     on_each(async |place| {
-        let scope = Scope::Database(place.database().await.as_str().into());
+        let scope = Scope::database(&place.database().await);
         let rig = place.rig(4, Duration::from_secs(60));
         let door = Door::new(rig.server, TENANT, scope, rig.dropped);
         test(opened(Store::Postgres(Arc::new(door))).await).await;
