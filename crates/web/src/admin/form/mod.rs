@@ -215,7 +215,7 @@ impl Typed {
             None => return,
         };
         self.raw.push((meta.column, sent.to_owned()));
-        let as_before = widget::normal(sent) == widget::normal(&raw_before) && stored != &Value::Null;
+        let as_before = stored != &Value::Null && widget::is_same(meta, sent, &raw_before);
         if as_before && meta.check(stored).is_ok() && !(is_required(meta) && sent.is_empty()) {
             return;
         }
