@@ -7,7 +7,7 @@ use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 
-use super::{AdminSite, choose, edit, history, home, list, remove, sign_in};
+use super::{AdminSite, bulk, choose, edit, history, home, list, remove, sign_in};
 use crate::http::MountPath;
 
 /// The largest form for which nobody has to be signed in: many times a name, a password and a token.
@@ -100,7 +100,7 @@ impl Endpoint {
             Self::Logout => post(sign_in::logout).layer(DefaultBodyLimit::max(FORM_BYTES)),
             Self::Theme => post(home::theme),
             Self::App => get(home::app),
-            Self::List => get(list::list).post(remove::selected),
+            Self::List => get(list::list).post(bulk::selected),
             Self::Add => get(edit::add_form).post(edit::add),
             Self::Change => get(edit::change_form).post(edit::change),
             Self::Delete => get(remove::delete_form).post(remove::delete),

@@ -5,6 +5,7 @@
 //! [`Endpoint`] names each of its routes.
 
 mod answer;
+mod bulk;
 mod choose;
 mod cookies;
 mod edit;

@@ -5,7 +5,7 @@ use tenantry_db::model::Auto;
 
 use crate::common::columns::{Ground, in_every_column};
 use crate::common::header;
-use crate::shop::{Book, Shelf, added, book, shelf};
+use crate::shop::{Book, Loan, Shelf, added, book, shelf};
 use crate::{ada, door, fields, page, send, send_form, signed_in, site, staff};
 
 in_every_column!(
@@ -16,6 +16,7 @@ in_every_column!(
     who_may_only_look_gets_no_form,
     a_form_says_what_a_new_record_begins_with,
     of_many_records_one_is_searched_for,
+    fields_stand_in_their_sets_and_a_read_only_one_can_t_be_typed,
 );
 
 async fn a_record_of_every_kind_of_field_is_added(ground: Ground) {
@@ -231,4 +232,23 @@ async fn of_many_records_one_is_searched_for(ground: Ground) {
     assert!(page(&mut ada, "/admin/choose/shop/shelf/").await.contains("There are more"));
     assert!(page(&mut ada, "/admin/choose/shop/shelf/?q=none").await.contains("Nothing matches"));
     assert_eq!(ada.get("/admin/choose/auth/user/").await.status(), 404);
+}
+
+async fn fields_stand_in_their_sets_and_a_read_only_one_can_t_be_typed(ground: Ground) {
+    let site = site(ground).await;
+    let (mut ada, acme) = ada(&site).await;
+    let key = added(&acme, book("Dune", shelf(&acme, "Science").await)).await.to_string();
+    let new = page(&mut ada, "/admin/shop/loan/add/").await;
+    let (first, kept) = new.split_once("<legend>Kept</legend>").unwrap_or_else(|| panic!("{new}"));
+    assert!(first.contains("name=\"who\"") && kept.contains("name=\"book_id\""), "{new}");
+    assert!(!new.contains("Since"), "nothing stands there yet");
+    let typed = [("who", "Eve"), ("book_id", key.as_str()), ("since", "2001-01-01T00:00")];
+    assert_eq!(send(&mut ada, "/admin/shop/loan/add/", &typed).await.status(), 302);
+    let made = acme.query::<Loan>().one().await.unwrap();
+    assert!(made.since.strftime("%Y").to_string() >= "2026".to_owned(), "{made:?}");
+    let path = format!("/admin/shop/loan/{}/change/", made.id.get().unwrap());
+    let form = page(&mut ada, &path).await;
+    assert!(form.contains("Since") && !form.contains("name=\"since\""), "{form}");
+    assert_eq!(send(&mut ada, &path, &[("since", "2001-01-01T00:00"), ("who", "Eva")]).await.status(), 302);
+    assert_eq!(acme.query::<Loan>().one().await.unwrap(), Loan { who: "Eva".to_owned(), ..made });
 }

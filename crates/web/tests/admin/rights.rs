@@ -140,7 +140,14 @@ async fn a_form_from_elsewhere_changes_nothing(ground: Ground) {
     let site = site(ground).await;
     let acme = door(&site, "acme");
     let id = added(&acme, book("Dune", shelf(&acme, "Science").await)).await;
-    acme.insert(Loan { id: Auto::unset(), who: "Eve".to_owned(), book_id: id }).await.unwrap();
+    acme.insert(Loan {
+        id: Auto::unset(),
+        who: "Eve".to_owned(),
+        book_id: id,
+        since: jiff::Timestamp::now(),
+    })
+    .await
+    .unwrap();
     let before = stored(&acme).await;
     let mut ada = signed_in(&site, "acme.example", &acme, "ada").await;
     let paths =

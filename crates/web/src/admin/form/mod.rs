@@ -228,12 +228,6 @@ impl Typed {
         }
     }
 
-    /// The columns in which it differs from `other`.
-    pub(super) fn differences(&self, meta: &'static ModelMeta, other: &Row) -> Vec<&'static FieldMeta> {
-        let differs = |field: &&'static FieldMeta| self.row.value(field.column) != other.value(field.column);
-        meta.fields.iter().filter(differs).collect()
-    }
-
     /// What a database found wrong, at its field where it is one's.
     ///
     /// # Errors
@@ -280,6 +274,11 @@ impl Typed {
             other => Err(other),
         }
     }
+}
+
+/// The fields in which two rows of a model differ.
+pub(super) fn differences(meta: &'static ModelMeta, one: &Row, other: &Row) -> Vec<&'static FieldMeta> {
+    meta.fields.iter().filter(|field| one.value(field.column) != other.value(field.column)).collect()
 }
 
 /// The path of a record's own page below its model's.
