@@ -1,4 +1,5 @@
-//! What is done with the rows that are selected in a list: they are deleted, or an action of the application's own runs.
+//! What is done with the rows that are selected in a list: they are deleted, become a file, or an action of the application's
+//! own runs.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +10,7 @@ use tenantry_db::model::{QueryError, Row, Value};
 
 use super::answer::Stopped;
 use super::edit::changed;
+use super::export::{self, Format};
 use super::form::differences;
 use super::list::Wanted;
 use super::log;
@@ -44,6 +46,13 @@ pub(super) async fn selected(
     let rows = chosen(&staff, &model, &wanted, &posted).await?;
     if rows.is_empty() {
         return Ok(nothing("select the rows that it is to be done with."));
+    }
+    if let Some(format) = Format::named(name) {
+        return if rows.len() > MOST {
+            Ok(nothing("these are too many at once."))
+        } else {
+            export::file(&model, format, &rows)
+        };
     }
     match model.action(name) {
         Some(_) if rows.len() > MOST => Ok(nothing("these are too many at once.")),

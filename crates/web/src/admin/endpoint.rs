@@ -74,7 +74,7 @@ impl Endpoint {
             Self::Add => "/admin/{app}/{model}/add/",
             Self::Change => "/admin/{app}/{model}/{key}/change/",
             Self::Delete => "/admin/{app}/{model}/{key}/delete/",
-            Self::Choose => "/admin/choose/{app}/{model}/",
+            Self::Choose => "/admin/{app}/{model}/choose/",
             Self::History => "/admin/{app}/{model}/{key}/history/",
         }
     }

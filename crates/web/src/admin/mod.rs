@@ -10,6 +10,7 @@ mod choose;
 mod cookies;
 mod edit;
 mod endpoint;
+mod export;
 mod form;
 mod frame;
 mod history;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tenantry_db::model::{FieldMeta, Kind, Model, ModelMeta, Order, Row, Value};
 
+use super::export::Format;
 use super::log::LogEntry;
 use super::options::{Admin, BulkAction, Fieldset, Options};
 use super::text;
@@ -212,6 +213,9 @@ impl Registered {
     /// What can be done with the selected rows, by its name and what people are shown.
     pub(super) fn bulk(&self, permissions: &Permissions) -> Vec<(&'static str, &'static str)> {
         let mut offered = Vec::new();
+        if self.is_seen(permissions) {
+            offered.extend(Format::OFFERED);
+        }
         if self.permits(permissions, Right::Delete) {
             offered.push((DELETE_SELECTED, "Delete"));
         }
@@ -223,6 +227,20 @@ impl Registered {
 
     pub(super) fn action(&self, name: &str) -> Option<&BulkAction> {
         self.options.actions.iter().find(|action| action.name == name)
+    }
+
+    /// What a file of rows has of each: the key, and what the form and the list show.
+    pub(super) fn exported(&self) -> Vec<&'static FieldMeta> {
+        let in_form =
+            self.fieldsets().into_iter().flat_map(|set| set.columns).filter_map(|it| self.field(it));
+        let all = self.meta.primary_key().into_iter().chain(in_form).chain(self.columns());
+        let mut fields: Vec<&'static FieldMeta> = Vec::new();
+        for field in all {
+            if fields.iter().all(|other| other.column != field.column) {
+                fields.push(field);
+            }
+        }
+        fields
     }
 
     pub(super) fn is_read_only(&self, field: &FieldMeta) -> bool {

@@ -10,7 +10,7 @@ use crate::browser::Browser;
 use crate::common::columns::{Ground, in_every_column};
 use crate::common::header;
 use crate::shop::{Book, Loan, Shelf, added, book, shelf};
-use crate::{ada, attribute, page, signed_in, site, staff, unescaped};
+use crate::{ada, attribute, page, select, signed_in, site, staff, unescaped};
 
 in_every_column!(
     what_goes_with_a_record_is_shown_and_goes,
@@ -136,11 +136,6 @@ async fn more_than_was_shown_is_never_deleted(ground: Ground) {
 }
 
 const LIST: &str = "/admin/shop/book/";
-
-async fn select(browser: &mut Browser<'_>, path: &str, fields: &[(&str, &str)]) -> reqwest::Response {
-    let token = browser.form_token(LIST).await;
-    browser.post(path, &token, fields).await
-}
 
 async fn selected_rows_go_together_once_it_is_confirmed(ground: Ground) {
     let site = site(ground).await;

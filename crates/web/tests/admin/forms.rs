@@ -193,7 +193,7 @@ async fn who_may_only_look_gets_no_form(ground: Ground) {
     staff(&acme, "carl", &["change_book"]).await;
     let mut carl = signed_in(&site, "acme.example", &acme, "carl").await;
     assert!(!page(&mut carl, &path).await.contains("Secret shelf"));
-    assert_eq!(carl.get("/admin/choose/shop/shelf/?q=s").await.status(), 403);
+    assert_eq!(carl.get("/admin/shop/shelf/choose/?q=s").await.status(), 403);
     assert_eq!(send(&mut carl, &path, &[("title", "Changed")]).await.status(), 302);
     assert_eq!(acme.query::<Book>().one().await.unwrap().title, "Changed");
 }
@@ -227,11 +227,11 @@ async fn of_many_records_one_is_searched_for(ground: Ground) {
     let id = added(&acme, book("Dune", target.id.get().unwrap())).await;
     let form = page(&mut ada, &format!("/admin/shop/book/{id}/change/")).await;
     assert!(form.contains("data-chosen>Shelf 0077<") && !form.contains("Shelf 0078"), "{form}");
-    let offers = page(&mut ada, "/admin/choose/shop/shelf/?q=0078").await;
+    let offers = page(&mut ada, "/admin/shop/shelf/choose/?q=0078").await;
     assert!(offers.contains(">Shelf 0078</button>") && !offers.contains("0077"), "{offers}");
-    assert!(page(&mut ada, "/admin/choose/shop/shelf/").await.contains("There are more"));
-    assert!(page(&mut ada, "/admin/choose/shop/shelf/?q=none").await.contains("Nothing matches"));
-    assert_eq!(ada.get("/admin/choose/auth/user/").await.status(), 404);
+    assert!(page(&mut ada, "/admin/shop/shelf/choose/").await.contains("There are more"));
+    assert!(page(&mut ada, "/admin/shop/shelf/choose/?q=none").await.contains("Nothing matches"));
+    assert_eq!(ada.get("/admin/auth/user/choose/").await.status(), 404);
 }
 
 async fn fields_stand_in_their_sets_and_a_read_only_one_can_t_be_typed(ground: Ground) {

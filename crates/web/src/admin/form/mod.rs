@@ -175,7 +175,7 @@ async fn relation(staff: &Staff, meta: &'static FieldMeta, row: &Row) -> Result<
             None | Some(Value::Null) => String::new(),
             Some(_) => related::in_words(staff, &staff.db, meta, row).await?,
         };
-        let path = format!("{}/admin/choose/{}/{}/", staff.mount.as_str(), model.meta.app, model.meta.name);
+        let path = staff.path(&model, "choose/");
         return Ok(Some(Widget::Chooser { path, title }));
     }
     let mut offers: Vec<Offer> =
