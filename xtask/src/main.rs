@@ -7,6 +7,7 @@
 )]
 
 mod bench;
+mod browser;
 mod columns;
 mod echo;
 mod postgres;

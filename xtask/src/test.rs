@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::columns::Columns;
 use crate::echo::Echo;
 use crate::postgres::{self, CONNECTIONS, Servers};
-use crate::{python, tools};
+use crate::{browser, python, tools};
 
 /// Runs the unit, integration and documentation tests of every crate.
 ///
@@ -15,12 +15,14 @@ use crate::{python, tools};
 pub(crate) fn run(args: &[String]) -> Result<ExitCode, String> {
     let python = python::for_tests()?;
     tools::end_last()?;
+    let driver = browser::driver()?;
     let servers = Servers::start(&python, CONNECTIONS)?;
     let started = Instant::now();
     let mut cargo = Command::new("cargo");
     cargo.args(cargo_args(args)).current_dir(tools::root());
     cargo
         .env(python::VARIABLE, python)
+        .env(browser::VARIABLE, driver)
         .env(postgres::VARIABLE, servers.urls())
         .env(postgres::BOUNCED, servers.bounced_urls())
         .env(postgres::PSQL, servers.psql());

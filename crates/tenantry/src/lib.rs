@@ -9,6 +9,11 @@
 #[doc = include_str!("../../../README.md")]
 mod readme {}
 
+/// So must the one that says what the admin is to show.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/admin.md")]
+mod admin_guide {}
+
 mod app;
 pub mod cli;
 mod commands;

@@ -11,11 +11,11 @@ use tenantry_db::TenantDb;
 use tenantry_db::model::{FieldMeta, QueryError, Row, Value};
 
 use super::answer::{Stopped, segment};
-use super::form::{Form, Stamps, Typed, Widget, change_path};
+use super::form::{Form, Stamps, Typed, Widget, change_path, differences};
 use super::frame::Frame;
 use super::history;
 use super::list::came_from;
-use super::log::{self, Action, Change, Subject};
+use super::log::{self, Action, Change};
 use super::models::{Registered, Right};
 use super::posted::{Posted, Unproved};
 use super::related;
@@ -130,9 +130,8 @@ async fn insert(staff: &Staff, model: &Registered, row: Row) -> Result<Row, Quer
         .db
         .transaction(async move |tx: TenantDb| {
             let row = tx.rows(model.meta).insert(row).await?;
-            let (key, title) = (model.key(&row), model.title(&row));
-            let subject = Subject { meta: model.meta, key: &key, title: &title };
-            log::write(&tx, staff.user_id, subject, &Action::Added).await?;
+            let done = vec![(model.key(&row), model.title(&row), Action::Added)];
+            log::write(&tx, staff.user_id, model.meta, done).await?;
             Ok(row)
         })
         .await
@@ -192,7 +191,7 @@ async fn update(
     if !typed.wrong.is_empty() {
         return Err(NotSaved::Wrong(Box::new(typed)));
     }
-    let differences = typed.differences(model.meta, &before);
+    let differences = differences(model.meta, &typed.row, &before);
     if differences.is_empty() {
         return Ok(before);
     }
@@ -203,13 +202,12 @@ async fn update(
     }
     let by_key = by_key(model, key)?;
     tx.rows(model.meta).filter(by_key).update(assignments).await?;
-    let mut changes = Vec::with_capacity(differences.len());
-    for field in differences {
-        changes.push(change_of(tx, staff, field, &before, &typed.row).await?);
-    }
-    let (key, title) = (model.key(&before), model.title(&typed.row));
-    let subject = Subject { meta: model.meta, key: &key, title: &title };
-    log::write(tx, staff.user_id, subject, &Action::Changed(changes)).await?;
+    let done = vec![(
+        model.key(&before),
+        model.title(&typed.row),
+        changed(tx, staff, differences, &before, &typed.row).await?,
+    )];
+    log::write(tx, staff.user_id, model.meta, done).await?;
     Ok(typed.row)
 }
 
@@ -218,16 +216,21 @@ fn by_key(model: &Registered, key: Value) -> Result<tenantry_db::model::Conditio
     Ok(model.meta.column(column)?.eq(key))
 }
 
-async fn change_of(
+/// What was changed in a record, for its history.
+pub(super) async fn changed(
     tx: &TenantDb,
     staff: &Staff,
-    field: &'static FieldMeta,
+    fields: Vec<&'static FieldMeta>,
     before: &Row,
     after: &Row,
-) -> Result<Change, QueryError> {
-    let old = related::in_words(staff, tx, field, before).await?;
-    let new = related::in_words(staff, tx, field, after).await?;
-    Ok(Change { label: text::label(field), values: Some((old, new)) })
+) -> Result<Action, QueryError> {
+    let mut changes = Vec::with_capacity(fields.len());
+    for field in fields {
+        let old = related::in_words(staff, tx, field, before).await?;
+        let new = related::in_words(staff, tx, field, after).await?;
+        changes.push(Change { label: text::label(field), values: Some((old, new)) });
+    }
+    Ok(Action::Changed(changes))
 }
 
 /// The record with this key, as it stands in a path.

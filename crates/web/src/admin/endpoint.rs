@@ -7,7 +7,7 @@ use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 
-use super::{AdminSite, choose, edit, history, home, list, password, remove, sign_in};
+use super::{AdminSite, bulk, choose, edit, history, home, list, password, remove, sign_in};
 use crate::http::MountPath;
 
 /// The largest form with a password: many times a name, a password or three, and a token.
@@ -78,7 +78,7 @@ impl Endpoint {
             Self::Add => "/admin/{app}/{model}/add/",
             Self::Change => "/admin/{app}/{model}/{key}/change/",
             Self::Delete => "/admin/{app}/{model}/{key}/delete/",
-            Self::Choose => "/admin/choose/{app}/{model}/",
+            Self::Choose => "/admin/{app}/{model}/choose/",
             Self::History => "/admin/{app}/{model}/{key}/history/",
         }
     }
@@ -108,7 +108,7 @@ impl Endpoint {
             }
             Self::Theme => post(home::theme),
             Self::App => get(home::app),
-            Self::List => get(list::list).post(remove::selected),
+            Self::List => get(list::list).post(bulk::selected),
             Self::Add => get(edit::add_form).post(edit::add),
             Self::Change => get(edit::change_form).post(edit::change),
             Self::Delete => get(remove::delete_form).post(remove::delete),

@@ -55,14 +55,6 @@ pub(super) struct Change {
     pub(super) values: Option<(String, String)>,
 }
 
-/// A record, as an entry names it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Subject<'a> {
-    pub(super) meta: &'static ModelMeta,
-    pub(super) key: &'a str,
-    pub(super) title: &'a str,
-}
-
 #[derive(Serialize, Deserialize)]
 struct Part {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,28 +72,28 @@ struct Changed {
     values: Vec<(String, String)>,
 }
 
-/// Writes an entry.
+/// Writes an entry for each of some records of a model: its key, its name, and what was done to it.
 ///
 /// # Errors
 /// Raised when the tenant's data can't be used.
 pub(super) async fn write(
     db: &TenantDb,
     user_id: i64,
-    of: Subject<'_>,
-    action: &Action,
+    meta: &'static ModelMeta,
+    done: Vec<(String, String, Action)>,
 ) -> Result<(), QueryError> {
-    let content_type_id = content_type(db, of.meta).await?;
-    let entry = LogEntry {
+    let content_type_id = content_type(db, meta).await?;
+    let entry = |(key, title, action): (String, String, Action)| LogEntry {
         id: Auto::unset(),
-        object_id: Some(of.key.to_owned()),
-        object_repr: text::cut(of.title, KEPT - 1),
+        object_id: Some(key),
+        object_repr: text::cut(&title, KEPT - 1),
         action_flag: action.flag(),
         change_message: action.message(),
         content_type_id,
         user_id,
         action_time: Timestamp::now(),
     };
-    db.insert(entry).await.map(drop)
+    db.insert_all(done.into_iter().map(entry).collect()).await.map(drop)
 }
 
 /// The tenant's own number for a model. It differs from tenant to tenant, and is never kept.

@@ -5,10 +5,12 @@
 //! [`Endpoint`] names each of its routes.
 
 mod answer;
+mod bulk;
 mod choose;
 mod cookies;
 mod edit;
 mod endpoint;
+mod export;
 mod form;
 mod frame;
 mod history;

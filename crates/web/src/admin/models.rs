@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use tenantry_db::model::{FieldMeta, Kind, Model, ModelMeta, Order, Row, Value};
 
+use super::export::Format;
 use super::log::LogEntry;
-use super::options::{Admin, Fieldset, Options};
+use super::options::{Admin, BulkAction, Fieldset, Options};
 use super::text;
 use crate::auth::people::{
     ContentType, Group, GroupPermission, Permission, Permissions, User, UserGroup, UserPermission,
@@ -31,6 +32,9 @@ pub(super) enum Right {
     Delete,
     View,
 }
+
+/// What is sent for the deletion of the selected rows.
+pub(super) const DELETE_SELECTED: &str = "delete_selected";
 
 /// The columns that a list has where nothing is said.
 const COLUMNS: usize = 5;
@@ -204,6 +208,39 @@ impl Registered {
         }
         let columns = self.meta.fields.iter().filter(|it| !it.auto).map(|it| it.column).collect();
         vec![Fieldset { title: "", columns }]
+    }
+
+    /// What can be done with the selected rows, by its name and what people are shown.
+    pub(super) fn bulk(&self, permissions: &Permissions) -> Vec<(&'static str, &'static str)> {
+        let mut offered = Vec::new();
+        if self.is_seen(permissions) {
+            offered.extend(Format::OFFERED);
+        }
+        if self.permits(permissions, Right::Delete) {
+            offered.push((DELETE_SELECTED, "Delete"));
+        }
+        if self.permits(permissions, Right::Change) {
+            offered.extend(self.options.actions.iter().map(|action| (action.name, action.label)));
+        }
+        offered
+    }
+
+    pub(super) fn action(&self, name: &str) -> Option<&BulkAction> {
+        self.options.actions.iter().find(|action| action.name == name)
+    }
+
+    /// What a file of rows has of each: the key, and what the form and the list show.
+    pub(super) fn exported(&self) -> Vec<&'static FieldMeta> {
+        let in_form =
+            self.fieldsets().into_iter().flat_map(|set| set.columns).filter_map(|it| self.field(it));
+        let all = self.meta.primary_key().into_iter().chain(in_form).chain(self.columns());
+        let mut fields: Vec<&'static FieldMeta> = Vec::new();
+        for field in all {
+            if fields.iter().all(|other| other.column != field.column) {
+                fields.push(field);
+            }
+        }
+        fields
     }
 
     pub(super) fn is_read_only(&self, field: &FieldMeta) -> bool {

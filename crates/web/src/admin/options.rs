@@ -1,9 +1,13 @@
 //! What an application says of a model's admin: columns, search, filters and the like, with names that the compiler checks.
 
 use std::fmt;
+use std::future::Future;
 use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
 
-use tenantry_db::model::{Column, Model, Order, OrderBy, TextOperand};
+use tenantry_db::TenantDb;
+use tenantry_db::model::{Column, Field, Model, Order, OrderBy, QueryError, TextOperand, Value, ValueError};
 
 /// How the admin shows a model. Everything is optional: what is not said follows from the model's fields.
 ///
@@ -34,7 +38,11 @@ use tenantry_db::model::{Column, Model, Order, OrderBy, TextOperand};
 ///     .ordering([Note::CREATED.desc(), Note::TITLE.asc()])
 ///     .fieldset("", (Note::TITLE, Note::BODY))
 ///     .fieldset("Publishing", (Note::STATE, Note::CREATED))
-///     .read_only(Note::CREATED);
+///     .read_only(Note::CREATED)
+///     .action("finish", "Mark as done", async |db, keys| {
+///         let notes = db.query::<Note>().filter(Note::ID.in_(keys));
+///         notes.update([Note::STATE.set("done")]).await.map(drop)
+///     });
 /// # let _ = admin;
 /// ```
 ///
@@ -67,6 +75,23 @@ pub(super) struct Options {
     pub(super) ordering: Vec<Order>,
     pub(super) fieldsets: Vec<Fieldset>,
     pub(super) read_only: Vec<&'static str>,
+    pub(super) actions: Vec<BulkAction>,
+}
+
+/// Something that can be done with the selected rows of a list.
+#[derive(Clone)]
+pub(super) struct BulkAction {
+    pub(super) name: &'static str,
+    pub(super) label: &'static str,
+    pub(super) run: Arc<dyn Fn(TenantDb, Vec<Value>) -> Running + Send + Sync>,
+}
+
+type Running = Pin<Box<dyn Future<Output = Result<(), QueryError>> + Send>>;
+
+impl fmt::Debug for BulkAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
 }
 
 /// Fields that stand together in a form.
@@ -96,6 +121,7 @@ impl<M: Model> Admin<M> {
             ordering: Vec::new(),
             fieldsets: Vec::new(),
             read_only: Vec::new(),
+            actions: Vec::new(),
         };
         Self { options, model: PhantomData }
     }
@@ -150,12 +176,42 @@ impl<M: Model> Admin<M> {
         self
     }
 
+    /// Something that can be done with the selected rows of the list by who may change them. `name` stands in the form,
+    /// `label` is for people.
+    ///
+    /// `run` gets the keys of the rows, and a door in whose transaction all of it is kept or nothing; what it changed in those
+    /// rows is noted down in their histories.
+    #[must_use]
+    pub fn action<F>(
+        mut self,
+        name: &'static str,
+        label: &'static str,
+        run: impl Fn(TenantDb, Vec<M::Key>) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<(), QueryError>> + Send + 'static,
+    {
+        let run = move |db: TenantDb, keys: Vec<Value>| -> Running {
+            let key = |value| M::Key::from_value(value).map_err(unreadable::<M>);
+            match keys.into_iter().map(key).collect::<Result<Vec<_>, _>>() {
+                Ok(keys) => Box::pin(run(db, keys)),
+                Err(error) => Box::pin(std::future::ready(Err(error.into()))),
+            }
+        };
+        self.options.actions.push(BulkAction { name, label, run: Arc::new(run) });
+        self
+    }
+
     /// The columns that are shown and can't be changed.
     #[must_use]
     pub fn read_only(mut self, columns: impl Columns<M>) -> Self {
         self.options.read_only = columns.names();
         self
     }
+}
+
+fn unreadable<M: Model>(problem: tenantry_db::model::Problem) -> ValueError {
+    ValueError { model: M::TABLE.into(), field: M::KEY_COLUMN.into(), problem }
 }
 
 /// A column of model `M`, or several in a tuple.

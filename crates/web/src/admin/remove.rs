@@ -7,15 +7,15 @@ use axum::extract::{Path, RawQuery};
 use axum::http::StatusCode;
 use axum::response::Response;
 use tenantry_db::TenantDb;
-use tenantry_db::model::{QueryError, Row, Value};
+use tenantry_db::model::{QueryError, Row};
 
 use super::answer::{Stopped, segment};
 use super::edit::record;
 use super::form::change_path;
 use super::frame::Frame;
-use super::list::{Wanted, came_from};
-use super::log::{self, Action, Subject};
-use super::models::{Registered, Right};
+use super::list::came_from;
+use super::log::{self, Action};
+use super::models::{DELETE_SELECTED, Registered, Right};
 use super::posted::{Posted, Unproved};
 use super::said::Said;
 use super::staff::Staff;
@@ -103,60 +103,32 @@ pub(super) async fn delete(
     conflict(one_page(&staff, &model, query.as_deref(), &row, &tree, told))
 }
 
-/// What is done to the rows that are selected in a list.
+/// The selected rows of a list are deleted, once it is confirmed.
 pub(super) async fn selected(
-    staff: Staff,
-    Path((app, model)): Path<(String, String)>,
-    RawQuery(query): RawQuery,
-    form: Unproved,
+    staff: &Staff,
+    model: &Arc<Registered>,
+    list: &str,
+    rows: Vec<Row>,
+    posted: &Posted,
 ) -> Result<Response, Stopped> {
-    let (model, posted) = (staff.model(&app, &model, Right::Delete)?, form.proved(&staff)?);
-    let wanted = Wanted::parse(&model, query.as_deref().unwrap_or_default());
-    let list = format!("{}?{}", staff.path(&model, ""), wanted.query());
-    if posted.get("action") != Some("delete_selected") {
-        let warning = Said::warning("Nothing was done: choose what is to be done with the selected rows.");
-        return Ok(staff.see_saying(&list, &[warning]));
-    }
-    let rows = chosen(&staff, &model, &wanted, &posted).await?;
-    if rows.is_empty() {
-        let warning = Said::warning("Nothing was done: select the rows that it is to be done with.");
-        return Ok(staff.see_saying(&list, &[warning]));
-    }
-    let page = |tree: &Tree, told| many_page(&staff, &model, &list, &rows, &posted, tree, told);
+    let page = |tree: &Tree, told| many_page(staff, model, list, &rows, posted, tree, told);
     if posted.get("post") != Some("yes") {
-        let tree = Tree::of(&staff, &staff.db, &model, rows.clone()).await?;
+        let tree = Tree::of(staff, &staff.db, model, rows.clone()).await?;
         return page(&tree, "");
     }
-    match fell(&staff, &model, rows.clone(), &posted).await {
+    match fell(staff, model, rows.clone(), posted).await {
         Ok(count) => {
             let be = if count == 1 { "was" } else { "were" };
             let said = Said::done(&format!("{} {be} deleted.", text::capital(&model.counted(count))));
-            Ok(staff.see_saying(&list, &[said]))
+            Ok(staff.see_saying(list, &[said]))
         }
         Err(NotDeleted::Refused(tree)) => conflict(page(&tree, CHANGED)),
         Err(NotDeleted::Query(QueryError::ForeignKey)) => {
-            let tree = Tree::of(&staff, &staff.db, &model, rows.clone()).await?;
+            let tree = Tree::of(staff, &staff.db, model, rows.clone()).await?;
             conflict(page(&tree, REFERRED))
         }
         Err(NotDeleted::Query(error)) => Err(error.into()),
     }
-}
-
-/// The rows that are selected: by their keys, or all that the list has.
-async fn chosen(
-    staff: &Staff,
-    model: &Registered,
-    wanted: &Wanted,
-    posted: &Posted,
-) -> Result<Vec<Row>, QueryError> {
-    let most = MOST as u64 + 1;
-    if posted.has("select_across") {
-        return wanted.rows(&staff.db, model, None)?.limit(most).all().await;
-    }
-    let Some(key) = model.meta.primary_key() else { return Ok(Vec::new()) };
-    let keys: Vec<Value> = posted.all("_selected_action").filter_map(|key| model.parse_key(key)).collect();
-    let selected = staff.db.rows(model.meta).filter(model.meta.column(key.column)?.in_(keys));
-    selected.limit(most).all().await
 }
 
 /// Deletes rows and what goes with them, if nothing stands in the way and it is as much as was shown; says how many of the
@@ -173,11 +145,8 @@ async fn fell(
         if !tree.may_go(staff) || tree.going() != shown {
             return Err(NotDeleted::Refused(Box::new(tree)));
         }
-        for row in &rows {
-            let (key, title) = (model.key(row), model.title(row));
-            let subject = Subject { meta: model.meta, key: &key, title: &title };
-            log::write(&tx, staff.user_id, subject, &Action::Deleted).await?;
-        }
+        let done = rows.iter().map(|row| (model.key(row), model.title(row), Action::Deleted));
+        log::write(&tx, staff.user_id, model.meta, done.collect()).await?;
         tree.fell(&tx).await?;
         Ok(rows.len() as u64)
     };
@@ -217,7 +186,7 @@ fn many_page(
     told: &'static str,
 ) -> Result<Response, Stopped> {
     let frame = Frame::of_model(staff, model, &[("Delete", String::new())])?;
-    let mut hidden = vec![("action".to_owned(), "delete_selected".to_owned())];
+    let mut hidden = vec![("action".to_owned(), DELETE_SELECTED.to_owned())];
     if posted.has("select_across") {
         hidden.push(("select_across".to_owned(), "1".to_owned()));
     } else {

@@ -73,8 +73,9 @@ pub(super) fn raw(value: &Value) -> String {
         Value::Date(value) => value.to_string(),
         Value::DateTime(value) => {
             let time = TimeZone::UTC.to_datetime(*value);
-            let whole = time.subsec_nanosecond() == 0;
-            time.strftime(if whole { "%Y-%m-%dT%H:%M:%S" } else { "%Y-%m-%dT%H:%M:%S%.f" }).to_string()
+            // Browsers take no more digits: with more, they show nothing.
+            let whole = time.millisecond() == 0;
+            time.strftime(if whole { "%Y-%m-%dT%H:%M:%S" } else { "%Y-%m-%dT%H:%M:%S%.3f" }).to_string()
         }
         Value::Uuid(value) => value.to_string(),
         Value::Json(value) => serde_json::to_string_pretty(value).unwrap_or_default(),
@@ -139,10 +140,11 @@ mod tests {
     }
 
     #[test]
-    fn an_instant_is_sent_with_its_fraction_only_where_there_is_one() {
+    fn an_instant_is_sent_to_the_millisecond_where_it_is_not_whole() {
         for (instant, text) in [
             ("2026-11-23T18:05:00Z", "2026-11-23T18:05:00"),
-            ("2026-11-23T18:05:22.229585Z", "2026-11-23T18:05:22.229585"),
+            ("2026-11-23T18:05:22.229585Z", "2026-11-23T18:05:22.229"),
+            ("2026-11-23T18:05:22.000585Z", "2026-11-23T18:05:22"),
         ] {
             assert_eq!(raw(&Value::DateTime(instant.parse().unwrap())), text);
         }

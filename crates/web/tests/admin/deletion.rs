@@ -1,4 +1,4 @@
-//! Deletion: what goes with a record is shown first, what protects it keeps it, and what is selected goes as a whole.
+//! Deletion, and what else is done with selected rows: what goes with a record is shown first, what protects it keeps it, and what is selected goes as a whole.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::browser::Browser;
 use crate::common::columns::{Ground, in_every_column};
 use crate::common::header;
 use crate::shop::{Book, Loan, Shelf, added, book, shelf};
-use crate::{ada, attribute, page, signed_in, site, staff, unescaped};
+use crate::{ada, attribute, page, select, signed_in, site, staff, unescaped};
 
 in_every_column!(
     what_goes_with_a_record_is_shown_and_goes,
@@ -19,6 +19,7 @@ in_every_column!(
     more_than_was_shown_is_never_deleted,
     selected_rows_go_together_once_it_is_confirmed,
     all_rows_of_a_narrowed_list_are_selected_at_once,
+    an_action_of_the_application_changes_the_selected_rows_and_is_noted_down,
 );
 
 /// The hidden fields of the page's last form: the question whether it is to go.
@@ -42,7 +43,7 @@ async fn confirm(browser: &mut Browser<'_>, path: &str, page: &str) -> reqwest::
 }
 
 async fn loan(db: &TenantDb, book_id: i64) -> i64 {
-    let loan = Loan { id: Auto::unset(), who: "Eve".to_owned(), book_id };
+    let loan = Loan { id: Auto::unset(), who: "Eve".to_owned(), book_id, since: jiff::Timestamp::now() };
     db.insert(loan).await.unwrap().id.get().unwrap()
 }
 
@@ -136,11 +137,6 @@ async fn more_than_was_shown_is_never_deleted(ground: Ground) {
 
 const LIST: &str = "/admin/shop/book/";
 
-async fn select(browser: &mut Browser<'_>, path: &str, fields: &[(&str, &str)]) -> reqwest::Response {
-    let token = browser.form_token(LIST).await;
-    browser.post(path, &token, fields).await
-}
-
 async fn selected_rows_go_together_once_it_is_confirmed(ground: Ground) {
     let site = site(ground).await;
     let (mut ada, acme) = ada(&site).await;
@@ -197,4 +193,34 @@ async fn all_rows_of_a_narrowed_list_are_selected_at_once(ground: Ground) {
     let asked = select(&mut ada, &narrowed, &fields).await.text().await.unwrap();
     assert_eq!(confirm(&mut ada, &narrowed, &asked).await.status(), 302);
     assert_eq!(titles(&acme).await, vec!["Young"; 30]);
+}
+
+async fn an_action_of_the_application_changes_the_selected_rows_and_is_noted_down(ground: Ground) {
+    let site = site(ground).await;
+    let (mut ada, acme) = ada(&site).await;
+    let science = shelf(&acme, "Science").await;
+    let mut keys = Vec::new();
+    for title in ["Dune", "Solaris", "Ariel"] {
+        let state = if title == "Ariel" { "read" } else { "new" };
+        keys.push(added(&acme, Book { state: state.to_owned(), ..book(title, science) }).await.to_string());
+    }
+    let chosen = [("action", "read"), ("_selected_action", keys[0].as_str()), ("_selected_action", &keys[2])];
+    staff(&acme, "vera", &["view_book", "delete_book"]).await;
+    let mut vera = signed_in(&site, "acme.example", &acme, "vera").await;
+    assert!(!page(&mut vera, LIST).await.contains("Mark as read"));
+    assert_eq!(select(&mut vera, LIST, &chosen).await.status(), 302);
+    assert!(page(&mut vera, LIST).await.contains("Nothing was done: "), "who may not change");
+    assert_eq!(acme.query::<Book>().filter(Book::STATE.eq("read")).count().await.unwrap(), 1);
+
+    assert_eq!(select(&mut ada, LIST, &chosen).await.status(), 302);
+    let list = page(&mut ada, LIST).await;
+    assert!(list.contains("Mark as read: 1 book was changed."), "{list}");
+    let read =
+        acme.query::<Book>().filter(Book::STATE.eq("read")).order_by(Book::ID.asc()).all().await.unwrap();
+    assert_eq!(read.into_iter().map(|book| book.title).collect::<Vec<_>>(), ["Dune", "Ariel"]);
+    let entry = acme.query::<LogEntry>().one().await.unwrap();
+    assert_eq!(entry.object_id.as_deref(), Some(keys[0].as_str()));
+    assert!(entry.change_message.contains(r#""values":[["New","Read"]]"#), "{entry:?}");
+    assert_eq!(select(&mut ada, LIST, &[("action", "unknown"), chosen[1]]).await.status(), 302);
+    assert_eq!(acme.query::<LogEntry>().count().await.unwrap(), 1);
 }

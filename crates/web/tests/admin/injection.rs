@@ -59,7 +59,7 @@ async fn what_would_be_code_elsewhere_is_text_everywhere(ground: Ground) {
             format!("/admin/shop/shelf/{key}/delete/"),
             format!("/admin/shop/book/add/?{}", as_query(string).replace("q=", "title=")),
             format!("/admin/shop/book/?{}=1", &as_query(string)[2..]),
-            format!("/admin/choose/shop/shelf/?{}", as_query(string)),
+            format!("/admin/shop/shelf/choose/?{}", as_query(string)),
         ] {
             let answer = ada.get(&path).await;
             assert_eq!(answer.status(), 200, "{path}");

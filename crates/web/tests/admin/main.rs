@@ -9,6 +9,7 @@ mod common;
 
 mod conflict;
 mod deletion;
+mod export;
 mod forms;
 mod history;
 mod injection;
@@ -158,4 +159,10 @@ async fn send_form(
 ) -> Response {
     form.extend(typed.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     browser.send(browser.request(reqwest::Method::POST, path).form(&form)).await
+}
+
+/// Sends what is chosen in the list at `path`, to be done with the selected rows.
+async fn select(browser: &mut Browser<'_>, path: &str, fields: &[(&str, &str)]) -> Response {
+    let token = browser.form_token(path).await;
+    browser.post(path, &token, fields).await
 }

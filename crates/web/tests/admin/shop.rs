@@ -64,6 +64,8 @@ pub(crate) struct Loan {
     pub(crate) who: String,
     #[field(references(Book), on_delete = protect)]
     pub(crate) book_id: i64,
+    #[field(default = now)]
+    pub(crate) since: Timestamp,
 }
 
 pub(crate) fn registry() -> Registry {
@@ -90,7 +92,8 @@ pub(crate) fn registry() -> Registry {
     let loan = Table::new("shop_loan")
         .column(Column::id())
         .column(Column::varchar("who", 80))
-        .column(Column::big_int("book_id").references("shop_book", "id", Protect));
+        .column(Column::big_int("book_id").references("shop_book", "id", Protect))
+        .column(Column::datetime("since"));
     let made =
         [shelf, book, loan].into_iter().fold(Migration::new("shop", "0001_initial"), Migration::create_table);
     Registry { models: vec![Shelf::META, Book::META, Loan::META], migrations: vec![made] }
@@ -103,9 +106,17 @@ pub(crate) fn models() -> Models {
         Admin::new()
             .columns((Book::TITLE, Book::SHELF_ID, Book::STATE, Book::LENT, Book::PRICE, Book::BOUGHT))
             .search((Book::TITLE, Book::NOTES))
+            .action("read", "Mark as read", async |db, keys| {
+                let books = db.query::<Book>().filter(Book::ID.in_(keys));
+                books.update([Book::STATE.set("read".to_owned())]).await.map(drop)
+            })
             .filters((Book::STATE, Book::LENT, Book::SHELF_ID, Book::WANTED_ID, Book::BOUGHT)),
     );
-    models.register::<Loan>(Admin::new());
+    let loan = Admin::new()
+        .fieldset("", Loan::WHO)
+        .fieldset("Kept", (Loan::BOOK_ID, Loan::SINCE))
+        .read_only(Loan::SINCE);
+    models.register::<Loan>(loan);
     models
 }
 

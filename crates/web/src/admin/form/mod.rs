@@ -175,7 +175,7 @@ async fn relation(staff: &Staff, meta: &'static FieldMeta, row: &Row) -> Result<
             None | Some(Value::Null) => String::new(),
             Some(_) => related::in_words(staff, &staff.db, meta, row).await?,
         };
-        let path = format!("{}/admin/choose/{}/{}/", staff.mount.as_str(), model.meta.app, model.meta.name);
+        let path = staff.path(&model, "choose/");
         return Ok(Some(Widget::Chooser { path, title }));
     }
     let mut offers: Vec<Offer> =
@@ -215,7 +215,7 @@ impl Typed {
             None => return,
         };
         self.raw.push((meta.column, sent.to_owned()));
-        let as_before = widget::normal(sent) == widget::normal(&raw_before) && stored != &Value::Null;
+        let as_before = stored != &Value::Null && widget::is_same(meta, sent, &raw_before);
         if as_before && meta.check(stored).is_ok() && !(is_required(meta) && sent.is_empty()) {
             return;
         }
@@ -226,12 +226,6 @@ impl Typed {
             }
             Err(sentence) => self.wrong.push((meta.column, sentence)),
         }
-    }
-
-    /// The columns in which it differs from `other`.
-    pub(super) fn differences(&self, meta: &'static ModelMeta, other: &Row) -> Vec<&'static FieldMeta> {
-        let differs = |field: &&'static FieldMeta| self.row.value(field.column) != other.value(field.column);
-        meta.fields.iter().filter(differs).collect()
     }
 
     /// What a database found wrong, at its field where it is one's.
@@ -280,6 +274,11 @@ impl Typed {
             other => Err(other),
         }
     }
+}
+
+/// The fields in which two rows of a model differ.
+pub(super) fn differences(meta: &'static ModelMeta, one: &Row, other: &Row) -> Vec<&'static FieldMeta> {
+    meta.fields.iter().filter(|field| one.value(field.column) != other.value(field.column)).collect()
 }
 
 /// The path of a record's own page below its model's.

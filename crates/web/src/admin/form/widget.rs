@@ -106,8 +106,15 @@ pub(in crate::admin) fn raw(field: &FieldMeta, value: &Value) -> String {
 }
 
 /// What was typed, with line breaks as they are stored: browsers send two characters.
-pub(in crate::admin) fn normal(typed: &str) -> String {
+fn normal(typed: &str) -> String {
     typed.replace("\r\n", "\n").replace('\r', "\n")
+}
+
+/// Whether two texts stand for the same in a field: browsers write what they were given in their own way, an instant without
+/// its noughts for one.
+pub(super) fn is_same(field: &FieldMeta, one: &str, other: &str) -> bool {
+    let parsed = || Some(parse(field, one).ok()? == parse(field, other).ok()?);
+    normal(one) == normal(other) || parsed().unwrap_or(false)
 }
 
 /// The value that was typed.
@@ -225,7 +232,7 @@ mod tests {
             (decimal, Value::Decimal("123456.70".parse().unwrap())),
             (Kind::Text { max: Some(5) }, Value::from(" a\nb ")),
             (Kind::Date, Value::Date("0001-02-03".parse().unwrap())),
-            (Kind::DateTime, Value::DateTime("2026-11-23T18:05:22.229585Z".parse().unwrap())),
+            (Kind::DateTime, Value::DateTime("2026-11-23T18:05:22.229Z".parse().unwrap())),
             (Kind::DateTime, Value::DateTime("2026-11-23T18:05:00Z".parse().unwrap())),
             (Kind::Uuid, Value::Uuid("0199f3a0-1111-7222-8333-944455556666".parse().unwrap())),
             (Kind::Json, Value::Json(serde_json::json!({"a": [1, null, "ä"]}))),

@@ -43,7 +43,8 @@ struct List {
     show_all: String,
     back: String,
     add: bool,
-    delete: bool,
+    /// What can be done with the selected rows, by its name and what people are shown.
+    bulk: Vec<(&'static str, &'static str)>,
 }
 
 /// A page of the list; a gap has no number.
@@ -86,7 +87,7 @@ pub(super) async fn list(
         show_all: if last > 1 && count <= ALL { wanted.but(&[("all", Some("1"))]) } else { String::new() },
         back: back(&wanted),
         add: model.permits(&staff.permissions, Right::Add),
-        delete: model.permits(&staff.permissions, Right::Delete),
+        bulk: model.bulk(&staff.permissions),
         wanted,
     };
     Ok(staff.page(page.render()?).into_response())
