@@ -45,7 +45,8 @@ impl Instance {
         match self.is_elsewhere::<ReconcileError>(id, placement).await {
             Ok(false) => Ok(()),
             Ok(true) => Err(QueryError::Elsewhere),
-            Err(error) => Err(QueryError::Database(error.into())),
+            Err(ReconcileError::Directory(error)) => Err(QueryError::Unreachable(error.into())),
+            Err(ReconcileError::File(error)) => Err(QueryError::Database(error.into())),
         }
     }
 }
