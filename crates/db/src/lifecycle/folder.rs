@@ -66,7 +66,8 @@ impl Folders {
         match self.are_elsewhere::<ReconcileError>(id).await {
             Ok(false) => Ok(()),
             Ok(true) => Err(QueryError::Elsewhere),
-            Err(error) => Err(QueryError::Database(error.into())),
+            Err(ReconcileError::Directory(error)) => Err(QueryError::Unreachable(error.into())),
+            Err(ReconcileError::File(error)) => Err(QueryError::Database(error.into())),
         }
     }
 

@@ -227,7 +227,7 @@ pub enum QueryError {
     #[error("another transaction changed the same rows")]
     Conflict,
     /// There is no connection to the database server: it can't be reached, does not let us in, or must not be used with
-    /// the role that is configured.
+    /// the role that is configured. Or it is the directory that can't be asked whether the tenant's files are here.
     #[error("the database server can't be used")]
     Unreachable(#[source] Box<dyn Error + Send + Sync>),
     /// The tables that tenants share on the server do not keep them apart as they should: none of them is served until an

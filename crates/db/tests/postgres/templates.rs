@@ -126,7 +126,7 @@ async fn what_is_left_of_a_template_that_was_not_finished_goes() {
         let [_, url] = server.urls();
         let inside = connect(&format!("{}/{}", url.rsplit_once('/').unwrap().0, left[1])).await;
         site.open().reconcile().await.unwrap();
-        assert_eq!(templates(&server).await, [template.clone()]);
+        assert_eq!(templates(&server).await, std::slice::from_ref(&template));
         assert!(inside.batch_execute("SELECT 1").await.is_err(), "nobody stays inside");
 
         server.administrator.batch_execute(&format!(r#"DROP DATABASE "{template}""#)).await.unwrap();
