@@ -15,6 +15,7 @@ in_every_column!(
     a_long_list_has_pages_of_a_hundred,
     what_an_address_can_t_mean_is_named_and_left_out,
     an_empty_list_says_what_to_do,
+    dates_are_narrowed_from_years_to_days,
 );
 
 const LIST: &str = "/admin/shop/book/";
@@ -130,10 +131,10 @@ async fn a_list_is_searched_by_every_word_and_filtered_and_says_how_many(ground:
     assert_eq!(counts(&list, "Lent"), ["All", "Yes 0", "No 2"]);
     assert_eq!(counts(&list, "Shelf"), ["All", "Science 1", "Poems 1"]);
     assert_eq!(counts(&list, "Wanted"), ["All", "Empty 1", "Poems 1"]);
-    assert_eq!(counts(&list, "Bought"), ["All", "Today 0", "Past 7 days 0", "This month 0", "This year 0"]);
+    assert_eq!(counts(&list, "Bought"), ["All", "Today 0", "Past 7 days 0", "2020 2"]);
     added(&acme, Book { bought: jiff::Timestamp::now(), ..book("Fresh", poems) }).await;
     assert_eq!(listed(&mut ada, "?bought=today").await, ["Fresh"]);
-    assert_eq!(listed(&mut ada, "?bought=year&state=new").await, ["Fresh"]);
+    assert_eq!(listed(&mut ada, "?bought=week&state=new").await, ["Fresh"]);
 }
 
 async fn a_long_list_has_pages_of_a_hundred(ground: Ground) {
@@ -201,4 +202,37 @@ async fn an_empty_list_says_what_to_do(ground: Ground) {
     assert!(list.contains("<h2>No books yet</h2>") && list.contains("Add book"), "{list}");
     let narrowed = page(&mut ada, &format!("{LIST}?q=dune")).await;
     assert!(narrowed.contains("<h2>Nothing matches</h2>") && narrowed.contains("Clear all"), "{narrowed}");
+}
+
+async fn dates_are_narrowed_from_years_to_days(ground: Ground) {
+    let site = site(ground).await;
+    let (mut ada, acme) = ada(&site).await;
+    let science = shelf(&acme, "Science").await;
+    for bought in [
+        "2019-12-31T23:59:59.999999Z",
+        "2020-01-01T00:00:00Z",
+        "2020-02-29T12:00:00Z",
+        "2020-02-29T23:59:59Z",
+    ] {
+        added(&acme, Book { bought: bought.parse().unwrap(), ..book(bought, science) }).await;
+    }
+    let seen = async |ada: &mut Browser<'_>, query: &str| {
+        let list = page(ada, &format!("{LIST}?bought={query}")).await;
+        (titles(&list).len(), counts(&list, "Bought")[3..].to_vec())
+    };
+    let all = page(&mut ada, LIST).await;
+    assert_eq!(counts(&all, "Bought"), ["All", "Today 0", "Past 7 days 0", "2020 3", "2019 1"]);
+    assert_eq!(seen(&mut ada, "2019").await, (1, vec!["2019 1".to_owned(), "December 2019 1".to_owned()]));
+    let year = ["2020 3", "January 2020 1", "February 2020 2"].map(str::to_owned);
+    assert_eq!(seen(&mut ada, "2020").await, (3, year.to_vec()));
+    let month = ["2020 3", "February 2020 2", "29 February 2020 2"].map(str::to_owned);
+    assert_eq!(seen(&mut ada, "2020-02").await, (2, month.to_vec()));
+    assert_eq!(seen(&mut ada, "2020-02-29").await, (2, month.to_vec()));
+    assert_eq!(seen(&mut ada, "2020-02-28").await.0, 0);
+    for never in ["2020-02-30", "2020-13", "0000", "99999"] {
+        assert!(
+            page(&mut ada, &format!("{LIST}?bought={never}")).await.contains("was left out: bought"),
+            "{never}"
+        );
+    }
 }

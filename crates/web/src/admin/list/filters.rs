@@ -1,8 +1,10 @@
 //! The filters beside a list: what each can be set to, and how many rows there would be.
 
-use tenantry_db::model::{FieldMeta, Kind, QueryError, Value};
+use jiff::tz::TimeZone;
+use tenantry_db::model::{FieldMeta, Kind, QueryError, Row, Value};
 
-use super::wanted::{Choice, SPANS, Wanted, condition, names};
+use super::range::Range;
+use super::wanted::{Choice, Wanted, condition, names};
 use crate::admin::models::Registered;
 use crate::admin::related::Titles;
 use crate::admin::staff::Staff;
@@ -10,6 +12,9 @@ use crate::admin::text;
 
 /// The most values that a filter offers.
 const MOST: u64 = 30;
+
+/// The most years that a filter offers at once.
+const YEARS: usize = 8;
 
 /// A filter as it is shown.
 pub(super) struct Filter {
@@ -35,7 +40,7 @@ pub(super) async fn filters(
     let mut filters = Vec::new();
     for field in model.filters() {
         let choices = match field.kind {
-            Kind::Date | Kind::DateTime => spans(staff, model, wanted, field).await?,
+            Kind::Date | Kind::DateTime => ranges(staff, model, wanted, field).await?,
             _ => values(staff, model, wanted, field).await?,
         };
         filters.push(filter(wanted, field, choices));
@@ -67,20 +72,53 @@ fn filter(wanted: &Wanted, field: &FieldMeta, choices: Vec<Counted>) -> Filter {
     Filter { label: text::label(field), options, is_set: chosen.is_some() }
 }
 
-/// The ranges of dates.
-async fn spans(
+/// The ranges of dates: today and the past week, the years that there are, and what lies in the one that is chosen.
+async fn ranges(
     staff: &Staff,
     model: &Registered,
     wanted: &Wanted,
     field: &'static FieldMeta,
 ) -> Result<Vec<Counted>, QueryError> {
+    let mut offered = vec![Range::Today, Range::Week];
+    match wanted.choice(field) {
+        Some(Choice::Within(chosen)) if !offered.contains(chosen) => {
+            offered.extend(chosen.around());
+            offered.push(*chosen);
+            offered.extend(chosen.within());
+        }
+        _ => offered.extend(years(staff, model, wanted, field).await?),
+    }
+    let offered = offered.into_iter().map(|range| (Choice::Within(range), range.label()));
     let mut counted = Vec::new();
-    let within = SPANS.iter().map(|(name, label)| (Choice::Within(name), (*label).to_owned()));
-    for (choice, label) in within.chain(field.null.then(|| (Choice::Null, "No date".to_owned()))) {
+    for (choice, label) in offered.chain(field.null.then(|| (Choice::Null, "No date".to_owned()))) {
         let rows = wanted.rows(&staff.db, model, Some(field))?.filter(condition(model, field, &choice)?);
-        counted.push((choice, label, rows.count().await?));
+        let count = rows.count().await?;
+        let keeps = !matches!(choice, Choice::Within(Range::Month(..) | Range::Day(_)));
+        if count > 0 || keeps || wanted.choice(field) == Some(&choice) {
+            counted.push((choice, label, count));
+        }
     }
     Ok(counted)
+}
+
+/// The years from the first to the last date that there is, the newest first, and not too many.
+async fn years(
+    staff: &Staff,
+    model: &Registered,
+    wanted: &Wanted,
+    field: &'static FieldMeta,
+) -> Result<Vec<Range>, QueryError> {
+    let column = model.meta.column(field.column)?;
+    let rows = || wanted.rows(&staff.db, model, Some(field)).map(|rows| rows.filter(column.is_not_null()));
+    let first = rows()?.order_by(column.asc()).first().await?;
+    let last = rows()?.order_by(column.desc()).first().await?;
+    let year = |row: Option<Row>| match row.as_ref()?.value(field.column)? {
+        Value::Date(day) => Some(day.year()),
+        Value::DateTime(instant) => Some(TimeZone::UTC.to_datetime(*instant).year()),
+        _ => None,
+    };
+    let (Some(first), Some(last)) = (year(first), year(last)) else { return Ok(Vec::new()) };
+    Ok((first..=last).rev().take(YEARS).map(Range::Year).collect())
 }
 
 /// The values that there are; of choices and of yes and no also those that no row has.

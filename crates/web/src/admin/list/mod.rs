@@ -1,6 +1,7 @@
 //! The list of a model's rows: columns, order, search, filters, pages, and what is done to those that are selected.
 
 mod filters;
+mod range;
 mod table;
 mod wanted;
 

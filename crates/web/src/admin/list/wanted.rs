@@ -1,12 +1,10 @@
 //! What the address of a list asks for: words, filters, order and page. What it can't mean is named, and left out.
 
-use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
-use jiff::{Span, Timestamp, ToSpan};
 use tenantry_db::Query;
 use tenantry_db::TenantDb;
 use tenantry_db::model::{Condition, FieldMeta, Kind, QueryError, Row, Value};
 
+use super::range::Range;
 use crate::admin::models::Registered;
 use crate::admin::text;
 
@@ -21,10 +19,6 @@ const LONGEST: usize = 200;
 
 /// The end of a parameter's name that asks for rows without a value.
 const IS_NULL: &str = "__isnull";
-
-/// Ranges of dates, by the name in the address and the one for people.
-pub(in crate::admin) const SPANS: [(&str, &str); 4] =
-    [("today", "Today"), ("week", "Past 7 days"), ("month", "This month"), ("year", "This year")];
 
 /// What the address of a list asks for.
 #[derive(Clone, Debug)]
@@ -57,8 +51,8 @@ pub(in crate::admin) enum Choice {
     Null,
     /// Those with this value.
     Is(Value),
-    /// Those of a range of dates, by its name in [`SPANS`].
-    Within(&'static str),
+    /// Those of a range of dates.
+    Within(Range),
 }
 
 impl Wanted {
@@ -177,7 +171,7 @@ impl Chosen {
         let choice = if is_null {
             (field.null && value == "1").then_some(Choice::Null)?
         } else if matches!(field.kind, Kind::Date | Kind::DateTime) {
-            Choice::Within(SPANS.iter().find(|(name, _)| *name == value)?.0)
+            Choice::Within(Range::parse(value)?)
         } else {
             Choice::Is(value_of(field.kind, value)?)
         };
@@ -198,7 +192,7 @@ impl Choice {
                 (field.column.to_owned(), if *value { "1" } else { "0" }.to_owned())
             }
             Self::Is(value) => (field.column.to_owned(), text::raw(value)),
-            Self::Within(name) => (field.column.to_owned(), (*name).to_owned()),
+            Self::Within(range) => (field.column.to_owned(), range.name()),
         }
     }
 }
@@ -218,31 +212,11 @@ pub(in crate::admin) fn condition(
     Ok(match choice {
         Choice::Null => column.is_null(),
         Choice::Is(value) => column.eq(value.clone()),
-        Choice::Within(name) => {
-            let (from, end) = span(name);
-            let bound = |day: Date| match field.kind {
-                Kind::DateTime => Value::DateTime(midnight(day)),
-                _ => Value::Date(day),
-            };
-            column.ge(bound(from)).and(column.lt(bound(end)))
+        Choice::Within(range) => {
+            let (from, end) = range.bounds(field.kind);
+            column.ge(from).and(column.lt(end))
         }
     })
-}
-
-/// The first day of a range and the first one after it, in UTC.
-fn span(name: &str) -> (Date, Date) {
-    let today = TimeZone::UTC.to_datetime(Timestamp::now()).date();
-    let after = |from: Date, span: Span| from.checked_add(span).unwrap_or(Date::MAX);
-    match name {
-        "today" => (today, after(today, 1.day())),
-        "week" => (after(today, -6.days()), after(today, 1.day())),
-        "month" => (today.first_of_month(), after(today.first_of_month(), 1.month())),
-        _ => (today.first_of_year(), after(today.first_of_year(), 1.year())),
-    }
-}
-
-fn midnight(day: Date) -> Timestamp {
-    TimeZone::UTC.to_timestamp(DateTime::from(day)).unwrap_or(Timestamp::MAX)
 }
 
 /// The value of a kind that a filter's text means.
