@@ -1,8 +1,10 @@
-//! What is made for the program that a skilled user writes with sqlx: the tables as such a user makes them.
+//! What is written by hand for comparison: with sqlx, on tables as a skilled user makes them; and with tokio-postgres on
+//! the databases that tenants have.
 
+use std::fmt::Write;
 use std::process::Command;
 
-use super::place::{FILL, Place};
+use super::place::{FILL, Group, Place};
 use crate::Fault;
 use crate::data;
 
@@ -35,6 +37,20 @@ pub(crate) fn serve(isolation: &str, address: &str) -> Result<Command, Fault> {
         .env_clear()
         .env("BENCH_SQLX", format!("postgres://{name}:bench@{address}/{name}?sslmode=disable"))
         .env("BENCH_SQLX_ISOLATION", isolation);
+    Ok(command)
+}
+
+/// What serves the databases of a group's tenants, where the server is at `address`, by a connection to each and nothing else.
+/// Which host leads to which of them is all the same: each has the same notes.
+pub(crate) async fn serve_databases(place: &Place, group: &Group, address: &str) -> Result<Command, Fault> {
+    let mut list = String::new();
+    for (database, number) in place.databases(group).await?.iter().zip(1..) {
+        let host = data::host_of(&data::slug_of(number));
+        let role = group.name;
+        writeln!(list, "{host} postgres://{role}:bench@{address}/{database}?sslmode=disable")?;
+    }
+    let mut command = Command::new(data::programs()?.join("bench-ceiling"));
+    command.env_clear().env("BENCH_DATABASES", list);
     Ok(command)
 }
 

@@ -79,8 +79,17 @@ pub(crate) async fn measure(
                 sides.push(Side { name: "sqlx by hand", command, tenants: group.tenants, least: None });
             }
             let load = format!("{way}: {}", group.isolation);
-            let servers = compare(place.ceiling(address)?, sides, &load, (rounds, seconds), report)?;
-            servers.into_iter().try_for_each(Server::stop)?;
+            let mut turns = vec![sides];
+            if group.isolation == "database" {
+                // After the other, and not beside it: the server has no room for a connection to each database twice.
+                let command = by_hand::serve_databases(place, group, address).await?;
+                let name = "tokio-postgres by hand";
+                turns.push(vec![Side { name, command, tenants: group.tenants, least: None }]);
+            }
+            for sides in turns {
+                let servers = compare(place.ceiling(address)?, sides, &load, (rounds, seconds), report)?;
+                servers.into_iter().try_for_each(Server::stop)?;
+            }
         }
     }
     Ok(())

@@ -133,7 +133,7 @@ impl Place {
     }
 
     /// The databases in which a group's tenants are.
-    async fn databases(&self, group: &Group) -> Result<Vec<String>, Fault> {
+    pub(crate) async fn databases(&self, group: &Group) -> Result<Vec<String>, Fault> {
         if group.isolation != "database" {
             return Ok(vec![group.name.to_owned()]);
         }

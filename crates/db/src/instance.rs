@@ -9,7 +9,7 @@ mod stats;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -234,19 +234,20 @@ impl Instance {
         // Weak: the instance has the gate.
         let (instance, turn) = (Arc::downgrade(&self.0), Arc::<Turn>::default());
         let home = Arc::new(Home::new(self.folders(placement)));
+        let right = Arc::<AtomicI64>::default();
         Gate::new(move || {
             let (store, history, protection) = (store.clone(), Arc::clone(&history), protection.clone());
             let (instance, turn) = (instance.clone(), Arc::clone(&turn));
-            let home = Arc::clone(&home);
+            let (home, right) = (Arc::clone(&home), Arc::clone(&right));
             Box::pin(async move {
                 home.pass(tenant).await?;
                 if let Some(protection) = protection {
                     protection.pass(&store).await?;
                 }
-                let judged = judge(&store, &history).await;
+                let judged = judge(&store, &history, &right).await;
                 let behind = matches!(judged, Err(QueryError::Version(VersionError::Behind { .. })));
                 if behind && !shared && turn.bring_up(&instance, tenant).await {
-                    return judge(&store, &history).await;
+                    return judge(&store, &history, &right).await;
                 }
                 judged
             })

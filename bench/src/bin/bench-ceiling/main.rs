@@ -2,6 +2,8 @@
 //!
 //! Accept loop, request id, security headers, limits and deadline are Tenantry's own, so that the difference between
 //! the two sides is what tenancy costs. All else is what one would write for speed.
+//!
+//! For comparison it also serves a database for each host, by nothing but a connection to each.
 
 #![allow(
     clippy::disallowed_macros,
@@ -13,6 +15,7 @@
     reason = "whoever started it reads its address there, and why it stopped"
 )]
 
+mod databases;
 mod file;
 mod note;
 mod server;
@@ -35,12 +38,19 @@ use crate::store::Store;
 #[tokio::main]
 async fn main() -> ExitCode {
     // A URL has a password in it, which is nothing for an argument.
-    #[expect(clippy::disallowed_methods, reason = "the one thing that this program is told")]
-    let Some(place) = std::env::var_os("BENCH_CEILING") else {
-        eprintln!("BENCH_CEILING names no file, and no database by a URL");
-        return ExitCode::from(2);
+    #[expect(clippy::disallowed_methods, reason = "what this program is told")]
+    let [place, databases] = ["BENCH_CEILING", "BENCH_DATABASES"].map(std::env::var_os);
+    let ran = match (place, databases) {
+        (Some(place), None) => run(&place).await,
+        (None, Some(databases)) => run_databases(&databases).await,
+        _ => {
+            eprintln!(
+                "BENCH_CEILING names no file, and no database by a URL; nor does BENCH_DATABASES several"
+            );
+            return ExitCode::from(2);
+        }
     };
-    match run(&place).await {
+    match ran {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
@@ -54,6 +64,10 @@ async fn run(place: &OsStr) -> Result<(), Box<dyn std::error::Error>> {
     let routes =
         Router::new().route("/notes", get(list).post(add)).route("/notes/{id}", get(show)).with_state(store);
     serving::run(routes).await
+}
+
+async fn run_databases(databases: &OsStr) -> Result<(), Box<dyn std::error::Error>> {
+    serving::run(databases::routes(databases.to_str().ok_or("a URL is text")?).await?).await
 }
 
 /// `GET /notes`: the 20 newest.

@@ -11,9 +11,6 @@ use tokio_postgres::{Client, NoTls, Row, Statement};
 
 use crate::note::{NewNote, Note};
 
-/// Four for each of two cores: more than one request is under way on each.
-const CONNECTIONS: usize = 8;
-
 /// The database.
 pub(crate) struct Server {
     connections: Vec<Connection>,
@@ -28,9 +25,10 @@ struct Connection {
 }
 
 impl Server {
-    pub(crate) async fn open(url: &str) -> Result<Self, tokio_postgres::Error> {
-        let mut connections = Vec::with_capacity(CONNECTIONS);
-        for _ in 0..CONNECTIONS {
+    /// Opens so many connections to it.
+    pub(crate) async fn open(url: &str, count: usize) -> Result<Self, tokio_postgres::Error> {
+        let mut connections = Vec::with_capacity(count);
+        for _ in 0..count {
             connections.push(Connection::open(url).await?);
         }
         Ok(Self { connections, asked: AtomicUsize::new(0) })

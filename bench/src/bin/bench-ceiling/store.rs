@@ -8,6 +8,9 @@ use crate::file::File;
 use crate::note::{self, NewNote, Note};
 use crate::server::Server;
 
+/// Four for each of two cores: more than one request is under way on each.
+const CONNECTIONS: usize = 8;
+
 /// Where the notes are.
 pub(crate) enum Store {
     File(File),
@@ -18,7 +21,7 @@ impl Store {
     /// A file by its path, or a database by its URL.
     pub(crate) async fn open(place: &OsStr) -> Result<Self, Box<dyn std::error::Error>> {
         match place.to_str().filter(|place| place.starts_with("postgres://")) {
-            Some(url) => Ok(Self::Server(Server::open(url).await?)),
+            Some(url) => Ok(Self::Server(Server::open(url, CONNECTIONS).await?)),
             None => Ok(Self::File(File::open(place.into())?)),
         }
     }

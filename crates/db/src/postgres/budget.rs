@@ -207,6 +207,14 @@ impl Budget {
         None
     }
 
+    /// Whether someone waits who could have a connection that `tenant` holds: itself, or a tenant that has none.
+    pub(super) fn is_sought_beside(&self, tenant: TenantId) -> bool {
+        let could_have = |other: &TenantId| {
+            *other == tenant || self.tenants.get(other).is_some_and(|demand| demand.held == 0)
+        };
+        self.turns.iter().any(could_have)
+    }
+
     /// Lets a tenant have the next turn whom an idle connection has served before, unless the one whose turn it is was passed
     /// over so often already.
     fn let_known_go_first(&mut self) {
@@ -277,10 +285,14 @@ impl Budget {
     }
 
     /// An idle connection to the database: one that has served the tenant before, whose statements the server has
-    /// planned there already, or else the last used one, so that the others can grow old and be closed.
+    /// planned there already, or else the last used one, so that the others can grow old and be closed. One that has met
+    /// enough tenants comes last: it does not outlive another, and those whom it knows would have to be met anew.
     fn best_idle(&self, tenant: TenantId, database: &Database) -> Option<usize> {
-        let newest = || self.idle.iter().rposition(|idle| idle.database == *database);
-        self.idle_that_served(tenant, database).or_else(newest)
+        let leads_there = |idle: &Idle| idle.database == *database;
+        let with_room = |idle: &Idle| leads_there(idle) && idle.connection.has_room();
+        self.idle_that_served(tenant, database)
+            .or_else(|| self.idle.iter().rposition(with_room))
+            .or_else(|| self.idle.iter().rposition(leads_there))
     }
 
     /// The last used of those that have served the tenant before.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
@@ -13,15 +14,16 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::cancel::cancel;
 use super::error::PostgresError;
+use super::timeouts::Timeouts;
 use super::url::PostgresUrl;
 use crate::model::{Bound, Statement};
 
 /// Named statements kept on each connection. Each costs the server its plan, some ten to a hundred kilobytes.
-pub(super) const STATEMENTS: usize = 256;
+const STATEMENTS: usize = 256;
 
 /// Tenants that one connection serves before it is replaced: the server's process keeps what it has learnt of each
 /// one's tables, and never gives it back.
-pub(super) const TENANTS: usize = 200;
+const TENANTS: usize = 200;
 
 /// How long a connection may take to open, unless its URL says so.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -45,36 +47,6 @@ macro_rules! washed {
     };
 }
 
-/// The longest that a server lets statements and transactions go on, when nobody here ends them any more.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Timeouts {
-    /// For one statement.
-    pub(crate) statement: Duration,
-    /// For a lock that a statement waits for.
-    pub(crate) lock: Duration,
-}
-
-impl Timeouts {
-    /// As an option of a session.
-    pub(super) fn of_session(self) -> String {
-        self.settings().map(|(name, milliseconds)| format!("-c {name}={milliseconds}")).join(" ")
-    }
-
-    /// As statements of a transaction.
-    fn local(self) -> String {
-        self.settings().map(|(name, milliseconds)| format!("SET LOCAL {name} = {milliseconds}")).join("; ")
-    }
-
-    fn settings(self) -> [(&'static str, u128); 3] {
-        let (statement, lock) = (self.statement.as_millis(), self.lock.as_millis());
-        [
-            ("statement_timeout", statement),
-            ("idle_in_transaction_session_timeout", statement),
-            ("lock_timeout", lock),
-        ]
-    }
-}
-
 /// How a transaction ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
@@ -95,7 +67,7 @@ impl End {
 
 /// An open connection.
 pub(super) struct Connection {
-    client: Client,
+    client: Arc<Client>,
     url: PostgresUrl,
     statements: LruCache<String, Prepared>,
     tenants: HashSet<TenantId>,
@@ -135,7 +107,7 @@ impl Connection {
         // What stands between us and the server where statements have no names (an old PgBouncer) refuses options.
         let options = url.prepared.then(|| timeouts.of_session());
         Ok(Self {
-            client: connect(url, tls, options).await?,
+            client: Arc::new(connect(url, tls, options).await?),
             url: url.clone(),
             statements: LruCache::new(STATEMENTS),
             tenants: HashSet::new(),
@@ -162,8 +134,38 @@ impl Connection {
         self.tenants.insert(tenant);
     }
 
+    /// Whether it may serve one more tenant, and others after it.
+    pub(super) fn has_room(&self) -> bool {
+        self.tenants.len() < TENANTS
+    }
+
     pub(super) fn has_served(&self, tenant: TenantId) -> bool {
         self.tenants.contains(&tenant)
+    }
+
+    /// What sends on it, for several reads at once: see [`Joints`](super::joint::Joints).
+    pub(super) fn client(&self) -> Arc<Client> {
+        Arc::clone(&self.client)
+    }
+
+    /// A statement that was prepared before.
+    pub(super) fn known(&mut self, sql: &str) -> Option<Prepared> {
+        self.statements.get(sql).cloned()
+    }
+
+    /// Keeps a statement that was prepared.
+    pub(super) fn keep(&mut self, sql: &str, prepared: &Prepared) {
+        self.statements.insert(sql.to_owned(), prepared.clone());
+    }
+
+    /// Forgets a statement: its table may have changed.
+    pub(super) fn forget(&mut self, sql: &str) {
+        self.statements.remove(sql);
+    }
+
+    /// Notes that something was sent whose answer nobody waits for.
+    pub(super) fn soil(&mut self) {
+        self.dirty = true;
     }
 
     /// Runs a statement and gives its rows, and how many it changed. With a setting, it runs inside a transaction of
@@ -289,18 +291,18 @@ impl Connection {
         if !self.prepared || naming == Naming::Local {
             return Ok(None);
         }
-        if let Some(known) = self.statements.get(sql) {
-            return Ok(Some(known.clone()));
+        if let Some(known) = self.known(sql) {
+            return Ok(Some(known));
         }
         let prepared = self.client.prepare(sql).await?;
-        self.statements.insert(sql.to_owned(), prepared.clone());
+        self.keep(sql, &prepared);
         Ok(Some(prepared))
     }
 
     /// Forgets a statement whose table has changed since it was prepared.
     fn forget_if_outdated(&mut self, ran: &Result<Answer, PostgresError>, statement: &Statement) {
         if ran.as_ref().is_err_and(PostgresError::is_outdated_plan) {
-            self.statements.remove(&statement.sql);
+            self.forget(&statement.sql);
         }
     }
 

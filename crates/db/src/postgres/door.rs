@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use super::connection::{Answer, Connection, Naming};
 use super::error::PostgresError;
 use super::glance::Habit;
+use super::joint::Joints;
 use super::pool::{Lent, Server};
 use super::scope::Scope;
 use super::transaction::Transaction;
@@ -31,12 +32,14 @@ pub(crate) struct Door {
     closed: AtomicBool,
     dropped: Arc<AtomicU64>,
     habit: Arc<Habit>,
+    joints: Joints,
 }
 
 impl Door {
     /// The part of `server` that `scope` says. `dropped` counts operations whose caller goes away before they end.
     pub(crate) fn new(server: Server, tenant: TenantId, scope: Scope, dropped: Arc<AtomicU64>) -> Self {
-        Self { server, tenant, scope, closed: AtomicBool::new(false), dropped, habit: Arc::default() }
+        let (habit, joints) = (Arc::default(), Joints::default());
+        Self { server, tenant, scope, closed: AtomicBool::new(false), dropped, habit, joints }
     }
 
     pub(crate) fn scope(&self) -> &Scope {
@@ -62,7 +65,7 @@ impl Door {
     pub(crate) async fn read(&self, statement: &Statement) -> Result<Answer, PostgresError> {
         let setting = self.scope.setting();
         self.counted(async {
-            match self.glance(setting.as_deref(), statement).await {
+            match self.read_beside(setting.as_deref(), statement).await? {
                 Some(answer) => Ok(answer),
                 None => self.lent(setting.as_deref(), Naming::Full, statement).await,
             }
@@ -70,14 +73,23 @@ impl Door {
         .await
     }
 
-    /// The same beside the reads of other tenants, where it can be.
-    async fn glance(&self, setting: Option<&str>, statement: &Statement) -> Option<Answer> {
-        // A database of the tenant's own has no other tenants.
-        let beside_others = !matches!(self.scope, Scope::Database(_)) && !self.closed.load(Ordering::Acquire);
-        if !beside_others {
-            return None;
+    /// The same beside other reads, where it can be: those of other tenants, or in a database of the tenant's own those of
+    /// itself.
+    async fn read_beside(
+        &self,
+        setting: Option<&str>,
+        statement: &Statement,
+    ) -> Result<Option<Answer>, PostgresError> {
+        if self.closed.load(Ordering::Acquire) {
+            return Ok(None);
         }
-        self.server.glance(self.tenant, &self.habit, setting, statement).await
+        match self.scope {
+            Scope::Database(_) if self.server.takes_several() => {
+                self.joints.read(&self.server, self.tenant, self.lend(), statement).await
+            }
+            Scope::Database(_) => Ok(None),
+            _ => Ok(self.server.glance(self.tenant, &self.habit, setting, statement).await),
+        }
     }
 
     /// Runs a statement that an application wrote itself, whose tables are those of the tenant.

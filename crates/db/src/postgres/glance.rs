@@ -5,10 +5,11 @@
 //! behind the other. What one tenant asks for then delays others, so the server ends it after [`LONGEST`]. Whatever does
 //! not simply succeed here is asked once more on a connection of its own.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Poll;
 use std::time::Duration;
@@ -19,9 +20,11 @@ use tokio::runtime::Handle;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Statement as Prepared};
 
-use super::connection::{Answer, STATEMENTS, Setting, TENANTS, Timeouts, collect};
+use super::connection::{Answer, Setting, collect};
 use super::error::PostgresError;
+use super::flights::Flights;
 use super::pool::{Server, Shared};
+use super::timeouts::Timeouts;
 use crate::model::Statement;
 
 /// How long one read may keep the others on its line waiting.
@@ -32,6 +35,14 @@ const LINES: usize = 8;
 
 /// One line for so many connections of the budget.
 const CONNECTIONS_PER_LINE: usize = 4;
+
+/// Named statements kept on a line: a few for each of its tenants, where a server has a thousand. Each costs the server its plan,
+/// some ten kilobytes and more.
+const STATEMENTS: usize = 1_024;
+
+/// Tenants that a line serves before it is replaced: more than its share of those that a server has, since the server's
+/// process reads the catalogue and plans for each of them anew.
+const TENANTS: usize = 500;
 
 /// The most reads under way on a line.
 const ON_A_LINE: usize = 32;
@@ -45,8 +56,11 @@ const MOST_BYTES: usize = 1_024 * 1_024;
 /// How many reads of a tenant go their own way after one that took too long.
 const APART: usize = 64;
 
+/// How long a transaction may wait on a line for its end, which is sent when its answer has come: this program may be busy.
+const IDLE: Duration = Duration::from_secs(2);
+
 /// The timeouts of a line's session.
-const TIMEOUTS: Timeouts = Timeouts { statement: LONGEST, lock: LONGEST };
+const TIMEOUTS: Timeouts = Timeouts { statement: LONGEST, lock: LONGEST, idle: IDLE };
 
 /// The lines to a server. A tenant's reads all take the same one, which then knows its statements.
 pub(super) struct Lines(Box<[Mutex<Place>]>);
@@ -65,8 +79,9 @@ pub(super) struct Line {
     client: Client,
     known: Mutex<Known>,
     under_way: AtomicUsize,
-    /// Held while something is sent, so that nothing of another tenant's comes between its parts.
-    sending: Mutex<()>,
+    flights: Flights,
+    /// Whether a transaction is open whose end was not sent. It changes only where something is sent.
+    open: AtomicBool,
     /// Whose budget it is part of.
     server: Weak<Shared>,
 }
@@ -99,12 +114,13 @@ impl Lines {
         Self((0..lines).map(|_| Mutex::new(Place::Empty)).collect())
     }
 
-    /// A tenant's line, opened for later where there is none.
+    /// A tenant's line, opened for later where there is none, or one that has had enough tenants: that one ends with the last
+    /// read on it.
     fn of(&self, tenant: TenantId, server: &Server) -> Option<Arc<Line>> {
         let index = usize::try_from(tenant.get().unsigned_abs()).ok()?.checked_rem(self.0.len())?;
         let mut place = lock(&self.0[index]);
         match &*place {
-            Place::Open(line) if !line.client.is_closed() => return Some(Arc::clone(line)),
+            Place::Open(line) if line.serves(tenant) => return Some(Arc::clone(line)),
             Place::Empty | Place::Open(_) => {}
             Place::Opening | Place::Closed => return None,
         }
@@ -153,7 +169,7 @@ impl Lines {
         if habit.goes_apart() {
             return None;
         }
-        let line = self.of(tenant, server).filter(|line| line.serves(tenant))?;
+        let line = self.of(tenant, server)?;
         let mut permit = Permit::new(line, Arc::clone(habit))?;
         let read = permit.line.read(setting, statement).await;
         // After one that was too large the rest is still to come.
@@ -177,8 +193,9 @@ impl Line {
     /// A line on a connection whose session has the [`Line::options`].
     pub(super) fn new(client: Client, server: Weak<Shared>) -> Self {
         let known = Known { statements: LruCache::new(STATEMENTS), tenants: HashSet::new() };
-        let (known, sending) = (Mutex::new(known), Mutex::new(()));
-        Self { client, known, under_way: AtomicUsize::new(0), sending, server }
+        let (known, flights) = (Mutex::new(known), Flights::new());
+        let (under_way, open) = (AtomicUsize::new(0), AtomicBool::new(false));
+        Self { client, known, under_way, flights, open, server }
     }
 
     /// The options of a line's session.
@@ -189,7 +206,8 @@ impl Line {
     /// Whether it serves this tenant: what the server's process learns of one it never forgets.
     fn serves(&self, tenant: TenantId) -> bool {
         let tenants = &mut lock(&self.known).tenants;
-        tenants.contains(&tenant) || (tenants.len() < TENANTS && tenants.insert(tenant))
+        let known = tenants.contains(&tenant) || (tenants.len() < TENANTS && tenants.insert(tenant));
+        known && !self.client.is_closed()
     }
 
     fn forget(&self, sql: &str) {
@@ -200,15 +218,51 @@ impl Line {
         let prepared = self.prepare(&statement.sql).await?;
         let read =
             async { collect(self.client.query_raw(&prepared, &statement.values).await?, MOST_BYTES).await };
-        let Some(setting) = setting else { return self.in_one(read).await };
+        match setting {
+            None => self.in_one(read).await,
+            Some(setting) => self.within(setting, read).await,
+        }
+    }
+
+    /// Reads in a transaction that begins with `setting`. Its end goes with the beginning of the next one, if that is sent before
+    /// the answer has come: the server answers each thing that it is sent by itself, which costs both sides more than a commit.
+    async fn within(
+        &self,
+        setting: &Setting,
+        read: impl Future<Output = Result<Answer, PostgresError>>,
+    ) -> Result<Answer, PostgresError> {
         let flight = async {
-            tokio::join!(biased; self.client.batch_execute(setting), read, self.client.batch_execute("COMMIT"))
+            // The end of a transaction that has failed is its undoing.
+            let begin: Cow<'_, Setting> =
+                if self.opens() { setting.into() } else { format!("COMMIT; {setting}").into() };
+            tokio::join!(biased; self.client.batch_execute(&begin), read)
         };
-        let (begun, read, ended) = self.in_one(flight).await;
+        let mut flight = pin!(flight);
+        let (number, done) = self.flights.send(flight.as_mut()).await;
+        let (begun, read) = match done {
+            Some(done) => done,
+            None => flight.await,
+        };
+        self.flights.send_if_last(number, pin!(self.end())).await;
         begun?;
-        let read = read?;
-        ended?;
-        Ok(read)
+        read
+    }
+
+    /// Notes that a transaction is opened; `false` where another was open.
+    fn opens(&self) -> bool {
+        !self.open.swap(true, Ordering::Relaxed)
+    }
+
+    /// Sends the end of the transaction that is open, if one is. Nobody waits for its answer.
+    async fn end(&self) {
+        if self.open.swap(false, Ordering::Relaxed) {
+            let mut end = pin!(self.client.batch_execute("COMMIT"));
+            poll_fn(|context| {
+                let _ = end.as_mut().poll(context);
+                Poll::Ready(())
+            })
+            .await;
+        }
     }
 
     async fn prepare(&self, sql: &str) -> Result<Prepared, PostgresError> {
@@ -221,16 +275,17 @@ impl Line {
         Ok(prepared)
     }
 
-    /// Runs `flight`, which sends all that it has when it is first polled, with nothing of anyone else's in between.
+    /// Runs `flight`, which sends all that it has when it is first polled, with nothing of anyone else's in between, outside
+    /// of any transaction.
     async fn in_one<T>(&self, flight: impl Future<Output = T>) -> T {
+        let flight = async {
+            self.end().await;
+            flight.await
+        };
         let mut flight = pin!(flight);
-        let sent = poll_fn(|context| {
-            let _alone = lock(&self.sending);
-            Poll::Ready(flight.as_mut().poll(context))
-        });
-        match sent.await {
-            Poll::Ready(done) => done,
-            Poll::Pending => flight.await,
+        match self.flights.send(flight.as_mut()).await {
+            (_, Some(done)) => done,
+            (_, None) => flight.await,
         }
     }
 }

@@ -11,7 +11,9 @@ mod counts;
 mod direct;
 mod door;
 mod error;
+mod flights;
 mod glance;
+mod joint;
 mod passfile;
 mod pool;
 mod quote;
@@ -20,6 +22,7 @@ mod scope;
 mod session;
 #[cfg(test)]
 mod tests;
+mod timeouts;
 mod tls;
 mod transaction;
 mod unique;

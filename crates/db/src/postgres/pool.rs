@@ -11,10 +11,11 @@ use tokio::time::timeout;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::budget::{Budget, Database, Grant, Idle, Waiting};
-use super::connection::{Answer, Connection, Setting, Timeouts, connect};
+use super::connection::{Answer, Connection, Setting, connect};
 use super::counts::{Counts, ServerStats};
 use super::error::PostgresError;
 use super::glance::{Habit, Line, Lines};
+use super::timeouts::Timeouts;
 use super::tls::{self, TlsError};
 use super::unique::UniqueIndexes;
 use super::url::PostgresUrl;
@@ -115,7 +116,8 @@ impl Server {
     }
 
     pub(super) fn timeouts(&self) -> Timeouts {
-        Timeouts { statement: self.0.config.deadline, lock: self.0.config.lock }
+        let ServerConfig { deadline, lock, .. } = self.0.config;
+        Timeouts { statement: deadline, lock, idle: deadline }
     }
 
     pub(crate) fn deadline(&self) -> Duration {
@@ -161,6 +163,16 @@ impl Server {
         statement: &Statement,
     ) -> Option<Answer> {
         self.0.lines.read(self, tenant, habit, setting, statement).await
+    }
+
+    /// Whether what one operation sends may follow what another has sent before, whose answer is still to come.
+    pub(super) fn takes_several(&self) -> bool {
+        self.0.url.prepared
+    }
+
+    /// Whether someone waits who could have what `tenant` holds.
+    pub(super) fn is_sought_beside(&self, tenant: TenantId) -> bool {
+        self.budget().is_sought_beside(tenant)
     }
 
     /// The server whose line it was.

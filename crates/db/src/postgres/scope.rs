@@ -5,8 +5,8 @@
 
 use tenantry_core::{OpaqueName, RowKey, SchemaName};
 
-use super::connection::Timeouts;
 use super::door::Access;
+use super::timeouts::Timeouts;
 use crate::model::Dialect;
 
 /// The schema of the tables that tenants share.

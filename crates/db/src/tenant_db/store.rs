@@ -193,7 +193,7 @@ impl Way<'_> {
     pub(crate) async fn rows_in_full(self, statement: Statement) -> Result<Vec<Row>, QueryError> {
         match self {
             Self::Sqlite(way) => way.read(move |db| sqlite::raw_rows(db, &statement)).await,
-            Self::Postgres(way) => postgres::raw_rows(&way.run(&statement).await?.0),
+            Self::Postgres(way) => postgres::raw_rows(&way.read(&statement).await?.0),
         }
     }
 

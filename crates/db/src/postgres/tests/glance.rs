@@ -184,3 +184,91 @@ async fn lines_are_part_of_the_budget_and_end_with_the_server() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_has_had_enough_tenants_is_replaced() {
+    on_each(async |place| {
+        let rig = place.rig(4, HANG);
+        let first = line_of(&rig.whole(1)).await;
+        let mut lines = vec![first];
+        for tenant in 2..=1_100 {
+            let door = rig.whole(tenant);
+            let seen = seen(&door).await;
+            // Until the next one is open, a read goes its own way.
+            let line = if seen.on_line { seen.process } else { line_of(&door).await };
+            if lines.last() != Some(&line) {
+                assert!(!lines.contains(&line), "tenant {tenant} is on one that was replaced");
+                lines.push(line);
+            }
+        }
+        assert_eq!(lines.len(), 3, "500 tenants on each: {lines:?}");
+        rig.rest().await;
+        assert!(rig.server.stats().open <= 4, "{:?}", rig.server.stats());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_keeps_the_statements_of_its_tenants_but_not_without_end() {
+    on_each(async |place| {
+        let rig = place.rig(4, HANG);
+        let door = rig.whole(1);
+        let line = line_of(&door).await;
+        let count =
+            "SELECT count(*), pg_backend_pid() FROM pg_prepared_statements WHERE statement LIKE '%of many%'";
+        let kept = async || {
+            let (rows, _) = Box::pin(door.read(&query(count))).await.unwrap();
+            assert_eq!(rows[0].get::<_, i32>(1), line);
+            rows[0].get::<_, i64>(0)
+        };
+        let ask = async |number: i32| {
+            Box::pin(door.read(&query(&format!("SELECT {number} AS \"of many\"")))).await.unwrap();
+        };
+        for number in 0..1_000 {
+            ask(number).await;
+        }
+        // The count is one of them too.
+        assert_eq!(kept().await, 1_001);
+        for number in 1_000..2_000 {
+            ask(number).await;
+        }
+        let kept = kept().await;
+        assert!((1_000..=1_030).contains(&kept), "{kept}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_transaction_on_a_line_ends_with_its_read_whatever_came_of_it() {
+    on_each(async |place| {
+        let rig = place.rig(4, HANG);
+        let doors: Vec<_> = (1..=6).map(|tenant| rig.door(tenant)).collect();
+        let line = line_of(&doors[0]).await;
+        let state = query(&format!("SELECT state FROM pg_stat_activity WHERE pid = {line}"));
+        let broken = query("SELECT 1 / 0");
+        let mut by_line = 0;
+        for round in 0..50 {
+            let reads = doors.iter().zip(1..).map(async |(door, tenant)| {
+                if tenant == 1 + round % 6 {
+                    let refused = Box::pin(door.read(&broken)).await.unwrap_err();
+                    assert_eq!(refused.code().unwrap().code(), "22012");
+                    return false;
+                }
+                let seen = seen(door).await;
+                assert_eq!(seen.tenant, Some(tenant.to_string()));
+                assert_eq!(seen.on_line, seen.process == line);
+                seen.on_line
+            });
+            by_line += join_all(reads).await.into_iter().filter(|on_line| *on_line).count();
+            // Nothing is sent on the line to look at it.
+            let idle = async {
+                let other = rig.whole(9);
+                while other.run(&state).await.unwrap().0[0].get::<_, &str>(0) != "idle" {}
+            };
+            timeout(HANG, idle).await.expect("it rests outside of any transaction");
+        }
+        assert!(by_line > 200, "{by_line} of 250 were not harmed by those that failed");
+        assert_eq!(line_of(&doors[0]).await, line);
+    })
+    .await;
+}

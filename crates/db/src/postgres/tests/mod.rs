@@ -5,6 +5,7 @@
 mod administrator;
 mod bouncer;
 mod glance;
+mod joint;
 mod session;
 mod turns;
 

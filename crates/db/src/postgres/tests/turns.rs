@@ -98,3 +98,26 @@ async fn whom_no_connection_knows_is_passed_over_for_a_while_only() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_has_met_enough_tenants_is_left_to_those() {
+    on_each(async |place| {
+        let rig = Arc::new(place.rig(2, HANG));
+        let (one, process_of_one) = held(&rig, 1).await;
+        let (other, process_of_other) = held(&rig, 2).await;
+        one.commit().await.unwrap();
+        other.commit().await.unwrap();
+        rig.rest().await;
+        // The last used is the one that others get too, until it has 200.
+        for tenant in 3..=201 {
+            assert_eq!(who(&rig.whole(tenant)).await.1, process_of_other);
+        }
+        assert_eq!(who(&rig.whole(202)).await.1, process_of_one, "one more would be its last");
+        for tenant in [2, 100, 201] {
+            assert_eq!(who(&rig.whole(tenant)).await.1, process_of_other);
+        }
+        rig.rest().await;
+        assert_eq!(rig.server.stats().opened, 2);
+    })
+    .await;
+}
