@@ -26,6 +26,7 @@ use crate::postgres::{Door, Server};
 use crate::sqlite::{DataFile, Pool, PoolConfig, Synchronous};
 use crate::tenant_db::{Gate, Store};
 
+pub(crate) use home::Folders;
 use home::Home;
 use on_access::{OnAccess, Turn};
 use protection::Protection;

@@ -1,10 +1,19 @@
 //! Whether a tenant's files are those of this data folder: asked of the directory once, since no tenant's files move.
 
+use std::path::PathBuf;
+
 use tenantry_core::TenantId;
 use tokio::sync::OnceCell;
 
-use crate::lifecycle::Folders;
+use crate::directory::Directory;
 use crate::model::QueryError;
+
+/// The data folders of the processes that share a directory, as one of them sees them.
+pub(crate) struct Folders {
+    pub(crate) directory: Directory,
+    /// The file with the name of its own.
+    pub(crate) own_name: PathBuf,
+}
 
 /// What is known of it for one tenant.
 pub(super) struct Home {

@@ -11,7 +11,8 @@ use super::files::{self, FileError};
 use super::owner::random_name;
 use super::reconcile::ReconcileError;
 use crate::Instance;
-use crate::directory::{Directory, DirectoryError};
+use crate::directory::DirectoryError;
+use crate::instance::Folders;
 use crate::model::QueryError;
 use crate::sqlite::create_new_private;
 
@@ -51,13 +52,6 @@ impl Instance {
         may_be_elsewhere
             .then(|| Folders { directory: self.0.directory.clone(), own_name: self.0.places.folder_name() })
     }
-}
-
-/// The data folders of the processes that share a directory, as one of them sees them.
-pub(crate) struct Folders {
-    directory: Directory,
-    /// The file with the name of its own.
-    own_name: PathBuf,
 }
 
 impl Folders {

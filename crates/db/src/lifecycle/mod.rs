@@ -26,7 +26,6 @@ mod undo;
 pub use adopt::{FoundSchema, SchemaRefusal, SchemaStanding, SchemasError};
 pub use create::{CreateError, Home, NewTenant};
 pub use files::FileError;
-pub(crate) use folder::Folders;
 pub use making::check_database;
 pub use migrate::{MigrateError, PlanError, Target};
 pub use on_server::OnServerError;
