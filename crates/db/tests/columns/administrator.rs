@@ -7,12 +7,14 @@ pub(crate) fn run(url: &str, sql: &str) -> Vec<String> {
     aside(|| answer(url, sql)).unwrap_or_else(|error| panic!("{sql}: {error:?}"))
 }
 
-/// Removes every database that a role owns: a run of the tests makes hundreds. What can't be removed goes with the server.
+/// Begins to remove every database that a role owns: a run of the tests makes hundreds. What is not removed by the end goes with
+/// the server. Nobody waits for it: the server waits for whoever is just connecting, on the caller's thread perhaps.
 pub(crate) fn remove_databases_of(role: &str, url: &str) {
     let owned = format!("SELECT datname FROM pg_database WHERE pg_get_userbyid(datdba) = '{role}'");
-    aside(|| {
-        for name in answer(url, &owned).unwrap_or_default() {
-            let _ = answer(url, &format!("DROP DATABASE \"{name}\" WITH (FORCE)"));
+    let url = url.to_owned();
+    std::thread::spawn(move || {
+        for name in answer(&url, &owned).unwrap_or_default() {
+            let _ = answer(&url, &format!("DROP DATABASE \"{name}\" WITH (FORCE)"));
         }
     });
 }
