@@ -189,6 +189,39 @@ async fn data_that_another_process_has_just_removed_is_not_an_error_of_the_progr
     .await;
 }
 
+/// Whoever migrated it was killed before the directory heard of it.
+#[tokio::test]
+async fn a_ledger_that_changes_while_its_tenant_is_served_is_seen_in_the_data() {
+    on_each(async |server| {
+        let site = server.site();
+        let instance = site.open();
+        let record = instance.create_tenant(on_server("acme", Isolation::Schema)).await.unwrap();
+        let tenantry_core::Placement::Made { name, .. } = &record.placement else { panic!("{record:?}") };
+        let acme = door(&instance, "acme");
+        write(&acme, "before").await.unwrap();
+        assert_eq!(titles(&acme).await.unwrap(), ["before"]);
+        let is_refused = async || matches!(titles(&acme).await, Err(QueryError::Version(_)));
+        let insert = "(app, name, checksum, additive, adopted, applied) VALUES ('notes', '0002_new', 'x', false, false, now())";
+        for (change, undo) in [
+            (
+                format!("INSERT INTO \"{name}\".tenantry_migration {insert}"),
+                format!("DELETE FROM \"{name}\".tenantry_migration WHERE name = '0002_new'"),
+            ),
+            (
+                format!("UPDATE \"{name}\".tenantry_migration SET checksum = checksum || 'x' WHERE app = 'notes'"),
+                format!("UPDATE \"{name}\".tenantry_migration SET checksum = rtrim(checksum, 'x') WHERE app = 'notes'"),
+            ),
+        ] {
+            server.administrator.batch_execute(&change).await.unwrap();
+            until("it is refused", is_refused).await;
+            server.administrator.batch_execute(&undo).await.unwrap();
+            until("it is served again", async || titles(&acme).await.is_ok()).await;
+        }
+        assert_eq!(titles(&acme).await.unwrap(), ["before"]);
+    })
+    .await;
+}
+
 /// A server goes on with what a client had asked for that was killed.
 #[tokio::test]
 async fn what_a_killed_process_had_asked_for_ends_with_its_tenant() {
