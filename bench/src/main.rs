@@ -7,7 +7,6 @@ mod fleet;
 mod instructions;
 mod load;
 mod machine;
-#[path = "../../examples/notes/src/notes.rs"]
 mod notes;
 mod postgres;
 mod rates;

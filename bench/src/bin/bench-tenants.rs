@@ -1,7 +1,7 @@
 //! Tenantry's side of the benchmark: the notes example as it is, with one route more, a slow report, and one
 //! migration more where that is asked for.
 
-#[path = "../../../examples/notes/src/notes.rs"]
+#[path = "../notes.rs"]
 mod notes;
 
 use std::process::ExitCode;

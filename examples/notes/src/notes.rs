@@ -92,27 +92,31 @@ pub(crate) fn app() -> App {
                 .read_only(Note::CREATED),
         )
         .migration(
-            Migration::new("notes", "0001_initial")
+            Migration::new("notes", "0001_initial").create_table(
+                Table::new("notes_note")
+                    .column(Column::id())
+                    .column(Column::varchar("title", 200))
+                    .column(Column::text("body"))
+                    .column(Column::datetime("created")),
+            ),
+        )
+        .migration(
+            Migration::new("notes", "0002_topics")
                 .create_table(
                     Table::new("notes_topic")
                         .column(Column::id())
                         .column(Column::varchar("name", 80).unique()),
                 )
-                .create_table(
-                    Table::new("notes_note")
-                        .column(Column::id())
-                        .column(Column::varchar("title", 200))
-                        .column(Column::text("body"))
-                        .column(
-                            Column::big_int("topic_id")
-                                .null()
-                                .references("notes_topic", "id", OnDelete::SetNull)
-                                .index(),
-                        )
-                        .column(Column::varchar("state", 10))
-                        .column(Column::bool("pinned"))
-                        .column(Column::datetime("created")),
-                ),
+                .add_column(
+                    "notes_note",
+                    Column::big_int("topic_id")
+                        .null()
+                        .references("notes_topic", "id", OnDelete::SetNull)
+                        .index(),
+                )
+                .add_column("notes_note", Column::varchar("state", 10).default("draft"))
+                .add_column("notes_note", Column::bool("pinned").default(false))
+                .additive(),
         )
         .routes(
             Router::new()

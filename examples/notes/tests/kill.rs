@@ -82,16 +82,20 @@ fn without_notes(tenants: impl Iterator<Item = String>) -> TempDir {
     folder
 }
 
-/// The tenants that are still to be migrated, by what their own data says: that can only be the one migration.
+/// The tenants that are still to be migrated, by what their own data says: to the program's own, or to the last of them.
 fn pending(folder: &Path, scope: &str) -> Vec<String> {
     let shown = NOTES.ok(folder, &format!("showmigrations --json {scope}"));
     let shown: Vec<Value> = serde_json::from_str(&shown).unwrap();
     let pending = shown.iter().filter(|line| line["state"] != "applied");
     let tenant = |line: &Value| {
-        assert_eq!((&line["migration"], &line["state"]), (&"notes.0001_initial".into(), &"to apply".into()));
+        let migration = line["migration"].as_str().unwrap();
+        assert!(["notes.0001_initial", "notes.0002_topics"].contains(&migration), "{line}");
+        assert_eq!(line["state"], "to apply");
         line["tenant"].as_str().unwrap().to_owned()
     };
-    pending.map(tenant).collect()
+    let mut tenants: Vec<_> = pending.map(tenant).collect();
+    tenants.dedup();
+    tenants
 }
 
 #[test]
