@@ -208,8 +208,8 @@ async fn a_ledger_that_changes_while_its_tenant_is_served_is_seen_in_the_data() 
                 format!("DELETE FROM \"{name}\".tenantry_migration WHERE name = '0002_new'"),
             ),
             (
-                format!("UPDATE \"{name}\".tenantry_migration SET checksum = checksum || 'x' WHERE app = 'notes'"),
-                format!("UPDATE \"{name}\".tenantry_migration SET checksum = rtrim(checksum, 'x') WHERE app = 'notes'"),
+                format!("UPDATE \"{name}\".tenantry_migration SET checksum = reverse(checksum) WHERE app = 'notes'"),
+                format!("UPDATE \"{name}\".tenantry_migration SET checksum = reverse(checksum) WHERE app = 'notes'"),
             ),
         ] {
             server.administrator.batch_execute(&change).await.unwrap();
