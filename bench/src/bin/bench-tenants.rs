@@ -1,5 +1,5 @@
-//! Tenantry's side of the benchmark: the notes example as it is, with one route more, a slow report, and one
-//! migration more where that is asked for.
+//! Tenantry's side of the benchmark: the application that is measured, with a slow report, and one migration more where that
+//! is asked for.
 
 #[path = "../notes.rs"]
 mod notes;

@@ -69,16 +69,19 @@ pub(super) async fn form(staff: Staff) -> Result<Response, Stopped> {
 
 pub(super) async fn change(staff: Staff, Form(form): Form<Change>) -> Result<Response, Stopped> {
     staff.same_origin(&form.csrfmiddlewaretoken).map_err(Stopped::NotOurForm)?;
+    let policy = hash_policy(&staff.db, staff.site.upgrade).await?;
     let attempt = match staff.site.throttle.attempt(&staff.account(), None) {
         Ok(attempt) => attempt,
         Err(throttled) => return too_often(&staff, throttled),
     };
-    let policy = hash_policy(&staff.db, staff.site.upgrade).await?;
     let hasher = staff.site.hasher.of_tenant(staff.tenant.id());
-    if hasher.verify(&form.old_password, Some(&staff.user.password), policy).await? == Verdict::Wrong {
+    let verdict = hasher.verify(&form.old_password, Some(&staff.user.password), policy).await;
+    if matches!(verdict, Ok(Verdict::Wrong)) {
         return page(&staff, Errors { old: vec![WRONG.to_owned()], ..Errors::default() });
     }
+    // What could not be checked has not failed.
     attempt.give_back();
+    verdict?;
     let new = match chosen(&staff.user, form) {
         Ok(new) => new,
         Err(errors) => return page(&staff, errors),

@@ -144,8 +144,11 @@ async fn check<'l>(
         Ok(attempt) => attempt,
         Err(throttled) => return Ok(Err(Outcome::Throttled(throttled))),
     };
-    let policy = hash_policy(db, admin.upgrade).await?;
-    match authenticate(db, &admin.hasher, policy, &login.username, &login.password).await {
+    let checked = async {
+        let policy = hash_policy(db, admin.upgrade).await?;
+        authenticate(db, &admin.hasher, policy, &login.username, &login.password).await
+    };
+    match checked.await {
         Ok(user) if user.is_staff => {
             attempt.give_back();
             Ok(Ok(user))
